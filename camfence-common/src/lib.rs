@@ -1,0 +1,2 @@
+//! What kernel and userspace share.
+#![no_std]

@@ -1,0 +1,1 @@
+//! camfence's userspace.

@@ -1,0 +1,2 @@
+//! The `camfence` command.
+fn main() {}

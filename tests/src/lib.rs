@@ -1,0 +1,1 @@
+//! camfence's frame builder and namespace lab.
