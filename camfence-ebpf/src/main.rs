@@ -1,17 +1,105 @@
 //! camfence's kernel programs.
+//!
+//! Each entry below wraps a frame for the verdict core, [`camfence_common::verdict`], has the
+//! verdict recorded and turns its effect into the hook's own action. A bystander's frame
+//! passes before anything else is looked at.
 #![no_std]
 #![no_main]
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+mod maps;
+mod pointer;
+mod record;
+mod tc_packet;
+mod xdp_packet;
 
-/// Passes every frame.
+use aya_ebpf::{
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action},
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
+};
+use camfence_common::{
+    reason::{Direction, Effect},
+    verdict::{find, judge},
+};
+use network_types::eth::EthHdr;
+
+use crate::{
+    maps::Maps,
+    record::record,
+    tc_packet::TcPacket,
+    xdp_packet::{Buffers, XdpPacket},
+};
+
+/// XDP, outbound, for frames in one buffer.
 #[xdp]
-pub fn pass(_ctx: XdpContext) -> u32 {
-    xdp_action::XDP_PASS
+fn outbound_xdp(ctx: XdpContext) -> u32 {
+    xdp_action(on_xdp(&ctx, Buffers::One))
+}
+
+/// XDP, outbound, for frames in several buffers (kernel 5.18).
+#[xdp(frags)]
+fn outbound_xdp_frags(ctx: XdpContext) -> u32 {
+    xdp_action(on_xdp(&ctx, Buffers::Several))
+}
+
+/// TC, outbound: ingress of a port.
+#[classifier]
+fn outbound_tc(ctx: TcContext) -> i32 {
+    tc_action(on_tc(&ctx, Direction::Outbound))
+}
+
+/// TC, inbound: egress of a port.
+#[classifier]
+fn inbound_tc(ctx: TcContext) -> i32 {
+    tc_action(on_tc(&ctx, Direction::Inbound))
+}
+
+/// What an effect is called in XDP.
+#[inline(always)]
+const fn xdp_action(effect: Effect) -> u32 {
+    match effect {
+        Effect::Pass => xdp_action::XDP_PASS,
+        Effect::Drop => xdp_action::XDP_DROP,
+    }
+}
+
+/// What an effect is called in TC. Passing leaves the frame to the next program or filter of the
+/// hook (`TCX_NEXT`, the same number as `TC_ACT_UNSPEC`).
+#[inline(always)]
+const fn tc_action(effect: Effect) -> i32 {
+    match effect {
+        Effect::Pass => TC_ACT_UNSPEC,
+        Effect::Drop => TC_ACT_SHOT,
+    }
+}
+
+#[inline(always)]
+fn on_xdp(ctx: &XdpContext, buffers: Buffers) -> Effect {
+    const DIRECTION: Direction = Direction::Outbound;
+    let linear = xdp_packet::linear(ctx);
+    let Some(camera) = find(DIRECTION, &linear, &Maps) else { return Effect::Pass };
+    let packet = XdpPacket::new(ctx, linear, buffers);
+    let verdict = judge(DIRECTION, &packet, &Maps, camera);
+    record(ctx, DIRECTION, camera, verdict.reason, packet.tally())
+}
+
+#[inline(always)]
+fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
+    let linear = tc_packet::linear(ctx, EthHdr::LEN);
+    let Some(camera) = find(direction, &linear, &Maps) else { return Effect::Pass };
+    let packet = TcPacket::new(ctx);
+    let verdict = judge(direction, &packet, &Maps, camera);
+    record(ctx, direction, camera, verdict.reason, packet.tally(verdict.transport))
 }
 
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
+    // SAFETY: nothing in the programs can panic; the verifier would reject a reachable loop.
+    unsafe { core::hint::unreachable_unchecked() }
 }
+
+/// The licence the kernel is told; it decides which helpers a program may call.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,1 +1,31 @@
 //! camfence's frame builder and namespace lab.
+//!
+//! - [`netns`] and [`lab`]: hosts joined to a bridge in a "box", each in a network
+//!   namespace of its own, gone when the value that describes them is dropped.
+//! - [`bpffs`]: a private bpf filesystem for one test.
+//! - [`frame`]: Ethernet frames that read like sentences.
+//! - [`wire`]: complete frames into and out of an interface.
+//! - [`traffic`]: real sockets that talk from one namespace to another.
+//! - [`cmd`]: the `camfence` binary, run inside a namespace.
+//!
+//! Everything needs root and a Linux with network namespaces, and touches nothing of the
+//! machine it runs on but temporary directories and namespaces whose names begin with `cf-`.
+
+pub mod addr;
+pub mod bpffs;
+pub mod cmd;
+mod ethtool;
+pub mod frame;
+pub mod lab;
+mod leftovers;
+pub mod netns;
+pub mod traffic;
+pub mod wire;
+
+pub use addr::{Mac, mac};
+pub use bpffs::BpffsRoot;
+pub use cmd::Camfence;
+pub use frame::Frame;
+pub use lab::{Bridge, Host, Lab};
+pub use netns::Netns;
+pub use wire::RawPort;

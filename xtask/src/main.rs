@@ -1,2 +1,63 @@
-//! What people and CI run.
-fn main() {}
+//! What people and CI run: `cargo xtask COMMAND`.
+
+mod apt;
+mod build;
+mod demo;
+mod lint;
+mod results;
+mod run;
+mod setup;
+mod test;
+#[path = "../../camfence/build/toolchain.rs"]
+mod toolchain;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// camfence's chores: the same commands for people and for CI.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the other commands need
+    Setup,
+    /// Build the camfence program
+    Build {
+        /// Build with optimizations
+        #[arg(long)]
+        release: bool,
+    },
+    /// Run all tests, those in the kernel too (needs root)
+    Test {
+        /// Passed on to the test programs: names to filter by, or their options
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Show camfence at work in network namespaces (needs root)
+    Demo,
+    /// Check formatting, run clippy on both sides of the kernel boundary, build the documentation
+    Lint,
+    /// Lint, then test
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
+        Command::Test { arguments } => test::run(&arguments),
+        Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
+        Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),
+        Command::Ci => lint::run().and_then(|()| test::run(&[])),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,200 @@
+//! The chain of headers between an IP header and what the packet carries: IPv6 extension headers
+//! (RFC 8200 §4) and the authentication header (RFC 4302), which IPv4 has too.
+
+use network_types::ip::IpProto;
+
+use super::{Malformed, Parsed};
+use crate::{
+    packet::{MAX_OFFSET, Packet},
+    verifier::forget,
+};
+
+/// Extension headers that are walked. RFC 8200 §4.1 recommends an order of at most six before
+/// the payload; a longer chain is malformed.
+pub const MAX_EXTENSIONS: usize = 6;
+
+/// A protocol or next-header number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// TCP.
+    pub const TCP: Self = Self(IpProto::Tcp as u8);
+    /// UDP.
+    pub const UDP: Self = Self(IpProto::Udp as u8);
+
+    /// Whether packets of this protocol carry other packets, in clear or not.
+    #[inline(always)]
+    pub const fn is_tunnel(self) -> bool {
+        const IPV4: u8 = IpProto::Ipv4 as u8;
+        const IPV6: u8 = IpProto::Ipv6 as u8;
+        const GRE: u8 = IpProto::Gre as u8;
+        const ESP: u8 = IpProto::Esp as u8;
+        const MOBILE: u8 = IpProto::Mobile as u8;
+        const IPIP: u8 = IpProto::Ipip as u8;
+        const ETHERIP: u8 = IpProto::Etherip as u8;
+        const ENCAP: u8 = IpProto::Encap as u8;
+        const IPCOMP: u8 = IpProto::IpComp as u8;
+        const IPX_IN_IP: u8 = IpProto::IpxInIp as u8;
+        const L2TP: u8 = IpProto::L2tp as u8;
+        const MPLS: u8 = IpProto::Mpls as u8;
+        const WESP: u8 = IpProto::Wesp as u8;
+        const ROHC: u8 = IpProto::Rohc as u8;
+        const ETHERNET: u8 = IpProto::EthernetInIpv4 as u8;
+        const AGGFRAG: u8 = IpProto::Aggfrag as u8;
+        matches!(
+            self.0,
+            IPV4 | IPV6
+                | GRE
+                | ESP
+                | MOBILE
+                | IPIP
+                | ETHERIP
+                | ENCAP
+                | IPCOMP
+                | IPX_IN_IP
+                | L2TP
+                | MPLS
+                | WESP
+                | ROHC
+                | ETHERNET
+                | AGGFRAG
+        )
+    }
+}
+
+/// Which headers can follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Only authentication headers.
+    Ipv4,
+    /// All extension headers.
+    Ipv6,
+}
+
+/// Which part of a fragmented packet this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fragment {
+    /// The whole packet, or its first part: the header of what it carries is here.
+    First,
+    /// A later part: nothing but payload follows.
+    Later,
+}
+
+/// What a packet carries, behind all extension headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transport {
+    /// Its protocol. Of a later fragment, what the headers before the cut say.
+    pub protocol: Protocol,
+    /// Where it starts.
+    pub at: usize,
+    /// Whether a routing header was met; the walk ends there.
+    pub routing: bool,
+    /// Whether its header is here.
+    pub fragment: Fragment,
+}
+
+const HOP_BY_HOP: u8 = IpProto::HopOpt as u8;
+const ROUTING: u8 = IpProto::Ipv6Route as u8;
+const FRAGMENT: u8 = IpProto::Ipv6Frag as u8;
+const AUTHENTICATION: u8 = IpProto::Ah as u8;
+const DESTINATION: u8 = IpProto::Ipv6Opts as u8;
+const MOBILITY: u8 = IpProto::MobilityHeader as u8;
+const HIP: u8 = IpProto::Hip as u8;
+const SHIM6: u8 = IpProto::Shim6 as u8;
+
+/// Bytes of the fragment header.
+const FRAGMENT_LEN: usize = 8;
+
+/// Where headers end that start at `start` and fill `len` bytes with what they carry. An aggregate
+/// may say zero and mean all there is. A frame that is shorter than it says is malformed.
+#[inline(always)]
+pub fn end<P: Packet + ?Sized>(packet: &P, start: usize, len: usize) -> Parsed<usize> {
+    if len == 0 && packet.is_aggregate() {
+        return Ok(packet.len());
+    }
+    if start + len > packet.len() {
+        return Err(Malformed);
+    }
+    Ok(start + len)
+}
+
+/// Walks from the header `next` at `at` to what the packet carries; the packet ends at `end`.
+#[inline(always)]
+pub fn walk<P: Packet + ?Sized>(
+    packet: &P,
+    family: Family,
+    next: u8,
+    at: usize,
+    end: usize,
+    fragment: Fragment,
+) -> Parsed<Transport> {
+    let mut header = Header { next, at, fragment };
+    for position in 0..=MAX_EXTENSIONS {
+        let routing = family == Family::Ipv6 && header.next == ROUTING;
+        if routing || header.fragment == Fragment::Later || !is_extension(family, header.next) {
+            // Headers only go on, so that the last one's place says where all of them are.
+            if header.at > end {
+                return Err(Malformed);
+            }
+            return Ok(Transport {
+                protocol: Protocol(header.next),
+                at: header.at,
+                routing,
+                fragment: header.fragment,
+            });
+        }
+        // Hop-by-hop options stand first or nowhere (RFC 8200 §4.1).
+        if header.next == HOP_BY_HOP && position > 0 {
+            break;
+        }
+        header = header.skip(packet)?;
+    }
+    Err(Malformed)
+}
+
+#[inline(always)]
+const fn is_extension(family: Family, next: u8) -> bool {
+    match family {
+        Family::Ipv4 => next == AUTHENTICATION,
+        Family::Ipv6 => matches!(
+            next,
+            HOP_BY_HOP | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6
+        ),
+    }
+}
+
+/// Where the walk is.
+struct Header {
+    next: u8,
+    at: usize,
+    fragment: Fragment,
+}
+
+impl Header {
+    /// Steps over one extension header.
+    #[inline(always)]
+    fn skip<P: Packet + ?Sized>(self, packet: &P) -> Parsed<Self> {
+        let [word] = packet.words(self.at).ok_or(Malformed)?;
+        let [next, len] = word.to_ne_bytes();
+        let len = usize::from(len);
+        let mut fragment = self.fragment;
+        let bytes = match self.next {
+            FRAGMENT => {
+                let offset = packet.be16(self.at + 2).ok_or(Malformed)? & !7;
+                if offset != 0 {
+                    fragment = Fragment::Later;
+                }
+                FRAGMENT_LEN
+            }
+            // In 32-bit words less two (RFC 4302 §2.2); the others in 64-bit words less one.
+            AUTHENTICATION => (len + 2) * 4,
+            _ => (len + 1) * 8,
+        };
+        let at = self.at + bytes;
+        if at > MAX_OFFSET {
+            return Err(Malformed);
+        }
+        Ok(Self { next, at: forget(at, word) & MAX_OFFSET, fragment })
+    }
+}

@@ -1,0 +1,116 @@
+//! A frame as TC has it: a socket buffer, which may hold several frames of the wire (GRO, GSO),
+//! keep its VLAN tag aside and have its headers outside the part that can be read directly.
+
+use aya_ebpf::{helpers::generated::bpf_skb_pull_data, programs::TcContext};
+use camfence_common::{
+    abi::Tally,
+    packet::{HEADER_WINDOW, Packet},
+    verifier::forget,
+    wire::{extension::Transport, length},
+};
+use network_types::{eth::EthHdr, vlan::VlanHdr};
+
+use crate::pointer::{Linear, bytes_from_linear};
+
+/// Reads a field of the context. Volatile, since the verifier wants a context access to be a load
+/// at a fixed offset, and LLVM otherwise turns a choice between two into a chosen address.
+macro_rules! read {
+    ($ctx:expr, $field:ident) => {
+        // SAFETY: the kernel hands every TC program a valid context, which lives as long as the
+        // program runs.
+        unsafe { (&raw const (*$ctx.skb.skb).$field).read_volatile() }
+    };
+}
+
+/// A frame at TC.
+pub(crate) struct TcPacket {
+    linear: Linear,
+    /// Bytes in the buffer, or on the wire for a single frame.
+    len: usize,
+    stripped_tags: usize,
+    /// Payload bytes of each frame of an aggregate; zero for a single frame. The kernel keeps it in
+    /// 16 bits.
+    gso_size: usize,
+    /// Zero if the sender left it to us to divide.
+    gso_segs: u32,
+}
+
+/// Sees to it that the first `bytes` of a frame, or all if it has fewer, can be read directly, and
+/// returns what can. What the kernel cannot bring there reads as truncated.
+#[inline(always)]
+pub(crate) fn linear(ctx: &TcContext, bytes: usize) -> Linear {
+    let wanted = (ctx.len() as usize).min(bytes);
+    if Linear::new(ctx.data(), ctx.data_end()).len() < wanted {
+        // SAFETY: the helper takes the context the program was called with. It may move the
+        // bytes; the addresses read before are dropped.
+        unsafe { bpf_skb_pull_data(ctx.skb.skb, wanted as u32) };
+    }
+    // Read anew in either case: what the verifier knows of the frame's bytes is then the same.
+    Linear::new(read!(ctx, data) as usize, read!(ctx, data_end) as usize)
+}
+
+impl TcPacket {
+    /// Measures a frame, with all its headers where they can be read.
+    ///
+    /// The kernel keeps the length on the wire beside the buffer. For a single frame the two
+    /// differ only in a test run, where one that was captured in part is given its whole length;
+    /// for an aggregate it counts repeated headers.
+    #[inline(always)]
+    pub(crate) fn new(ctx: &TcContext) -> Self {
+        let linear = linear(ctx, HEADER_WINDOW);
+        let (buffer, wire, gso_size) =
+            (read!(ctx, len), read!(ctx, wire_len), read!(ctx, gso_size));
+        let len = (if gso_size == 0 { wire } else { buffer }) as usize;
+        Self {
+            linear,
+            len,
+            stripped_tags: (read!(ctx, vlan_present) & 1) as usize,
+            gso_size: forget(gso_size as usize, wire as u16) & 0xffff,
+            gso_segs: read!(ctx, gso_segs),
+        }
+    }
+
+    /// What the frame, or all the frames it stands for, count for.
+    #[inline(always)]
+    pub(crate) fn tally(&self, transport: Option<Transport>) -> Tally {
+        let tags = (self.stripped_tags * VlanHdr::LEN) as u64;
+        let len = self.len as u64;
+        if !self.is_aggregate() {
+            return Tally { packets: 1, bytes: len + tags };
+        }
+        let headers =
+            transport.map_or(EthHdr::LEN, |transport| length::headers(self, transport)) as u64;
+        let packets = self.segments(headers);
+        Tally { packets, bytes: len + (packets - 1) * headers + packets * tags }
+    }
+
+    /// Frames on the wire that an aggregate stands for. A sender that is not trusted (a guest's
+    /// NIC) may leave it to us to divide.
+    #[inline(always)]
+    fn segments(&self, headers: u64) -> u64 {
+        if self.gso_segs > 0 {
+            return u64::from(self.gso_segs);
+        }
+        let payload = (self.len as u64).saturating_sub(headers);
+        payload.div_ceil(self.gso_size as u64).max(1)
+    }
+}
+
+bytes_from_linear!(TcPacket);
+
+impl Packet for TcPacket {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn stripped_tags(&self) -> usize {
+        self.stripped_tags
+    }
+
+    #[inline(always)]
+    fn is_aggregate(&self) -> bool {
+        self.gso_size != 0
+    }
+}

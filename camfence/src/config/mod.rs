@@ -1,0 +1,242 @@
+//! The configuration: TOML text, then keys and values, then a [`Config`] that means something.
+//! Changing the file from the command line is [`edit`]; writing it safely, [`mod@write`].
+
+pub mod edit;
+mod error;
+mod raw;
+mod suggest;
+mod validate;
+pub mod write;
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use camfence_common::mac::Mac;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use self::error::Lines;
+pub use self::{
+    error::{ConfigError, Problem},
+    validate::{check_mac, check_name},
+};
+
+/// Where the configuration is unless the command line says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/camfence/camfence.toml";
+
+/// The profile that exists without being written, and is always the first.
+pub const DEFAULT_PROFILE: &str = "default";
+
+/// Largest file that is read, so that naming a device or a capture by mistake does no harm. Room
+/// for some 15,000 cameras.
+pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A configuration without mistakes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// `[fence]`.
+    pub fence: Fence,
+    /// `[profile.NAME]`, [`DEFAULT_PROFILE`] first and the others by name, so that moving tables
+    /// about in the file changes nothing.
+    pub profiles: Vec<Profile>,
+    /// `[[camera]]`, in the order of the file.
+    pub cameras: Vec<Camera>,
+    /// `[metrics]`; without it nothing listens.
+    pub metrics: Option<Metrics>,
+}
+
+/// What holds for the fence as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// Interfaces to stand on; a bridge means its ports. May be empty: `replay` and `check` need
+    /// none.
+    pub interfaces: Vec<String>,
+    /// Where in the kernel to attach.
+    pub hook: Hook,
+    /// What happens to frames of devices that are not registered.
+    pub unknown: Unknown,
+    /// Whether verdicts are carried out.
+    pub mode: Mode,
+    /// Cameras the kernel's tables have room for, 1 to
+    /// [`MAX_CAMERAS`](camfence_common::limits::MAX_CAMERAS).
+    pub max_cameras: u32,
+}
+
+/// Where in the kernel the fence attaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Hook {
+    /// Native XDP on hardware, TC on virtual interfaces.
+    #[default]
+    Auto,
+    /// Native XDP, or an error.
+    Xdp,
+    /// TC.
+    Tc,
+    /// Generic XDP, which is never chosen unasked.
+    XdpGeneric,
+}
+
+impl Hook {
+    /// Every hook, in the order the documentation lists them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Xdp, Self::Tc, Self::XdpGeneric];
+
+    /// The word the configuration uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Xdp => "xdp",
+            Self::Tc => "tc",
+            Self::XdpGeneric => "xdp-generic",
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What happens to frames of devices that are not registered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Unknown {
+    /// They pass.
+    #[default]
+    Pass,
+}
+
+/// Whether verdicts are carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Enforce,
+}
+
+impl Mode {
+    /// The name in the configuration and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// A named policy that cameras share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Unique among profiles.
+    pub name: String,
+    /// What its cameras may reach.
+    pub local: Local,
+}
+
+/// Destinations a profile treats as home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Networks, in the order written, without host bits.
+    pub prefixes: Vec<IpNet>,
+    /// Whether the networks of the port's own bridge or VLAN are added, as they change.
+    pub auto: bool,
+}
+
+impl Default for Local {
+    /// The private networks of RFC 1918 and RFC 4193.
+    fn default() -> Self {
+        let v4 = |a, b, len| IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, 0, 0), len));
+        let unique_local = Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0);
+        let v6 = IpNet::V6(Ipv6Net::new_assert(unique_local, 7));
+        Self { prefixes: vec![v4(10, 0, 8), v4(172, 16, 12), v4(192, 168, 16), v6], auto: false }
+    }
+}
+
+/// A registered camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Camera {
+    /// Unique among cameras.
+    pub mac: Mac,
+    /// Unique among cameras, and never something that reads as a MAC.
+    pub name: String,
+    /// Its place in [`Config::profiles`].
+    pub profile: usize,
+}
+
+/// The metrics endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(path, &read(path)?)
+    }
+
+    /// Checks the text of a file; the path is only for error messages and [`Config::path`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let lines = Lines::new(text);
+        let raw = raw::parse(text, &lines).map_err(|problem| ConfigError::one(path, problem))?;
+        validate::validate(path, raw, &lines)
+            .map_err(|problems| ConfigError { path: path.to_owned(), problems })
+    }
+
+    /// The profile of a camera of this configuration.
+    pub fn profile_of(&self, camera: &Camera) -> &Profile {
+        &self.profiles[camera.profile]
+    }
+}
+
+/// The text of a configuration file, which may be at most [`MAX_FILE_BYTES`] long.
+pub fn read(path: &Path) -> Result<String, ConfigError> {
+    let refuse = |problem| ConfigError::one(path, problem);
+    let bytes = read_bounded(path).map_err(|error| refuse(unreadable(&error)))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let what = format!("this file is larger than {MAX_FILE_BYTES} bytes");
+        return Err(refuse(Problem::new(what, "check that it is the file you meant")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|&byte| byte == b'\n').count();
+        let problem = Problem::new("this is not UTF-8 text", "save the file as UTF-8");
+        refuse(Problem { line: Some(line), ..problem })
+    })
+}
+
+/// Reads one byte more than is allowed, so that the caller can tell.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unreadable(error: &io::Error) -> Problem {
+    let (what, hint) = match error.kind() {
+        io::ErrorKind::NotFound => {
+            ("there is no such file", "create it, or name another with --config")
+        }
+        io::ErrorKind::PermissionDenied => {
+            ("no permission to read this file", "run as root, or change the file's permissions")
+        }
+        io::ErrorKind::IsADirectory => {
+            ("this is a directory, not a file", "name the file in it with --config")
+        }
+        _ => {
+            return Problem::new(
+                format!("cannot read this file: {error}"),
+                "check the path, or name another file with --config",
+            );
+        }
+    };
+    Problem::new(what, hint)
+}
+
+#[cfg(test)]
+mod tests;

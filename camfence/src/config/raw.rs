@@ -1,0 +1,109 @@
+//! The file as it is written: every key known, nothing understood yet.
+
+mod explain;
+
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use toml::{
+    Spanned,
+    de::{DeTable, Error},
+};
+
+use super::error::{Lines, Problem};
+
+/// Text and where it stands.
+pub(super) type Text = Spanned<String>;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConfig {
+    #[serde(default)]
+    pub(super) fence: Table<RawFence>,
+    #[serde(default)]
+    pub(super) profile: BTreeMap<Text, Table<RawProfile>>,
+    #[serde(default)]
+    pub(super) camera: Vec<Table<RawCamera>>,
+    pub(super) metrics: Option<Table<RawMetrics>>,
+}
+
+/// `[fence]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFence {
+    #[serde(default)]
+    pub(super) interfaces: Vec<Text>,
+    pub(super) unknown: Option<Text>,
+    pub(super) mode: Option<Text>,
+    pub(super) hook: Option<Text>,
+    pub(super) local: Option<Vec<Text>>,
+    pub(super) max_cameras: Option<Spanned<i64>>,
+}
+
+/// `[profile.NAME]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProfile {
+    pub(super) local: Option<Vec<Text>>,
+}
+
+/// `[[camera]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCamera {
+    pub(super) mac: Text,
+    pub(super) name: Text,
+    pub(super) profile: Option<Text>,
+}
+
+/// `[metrics]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMetrics {
+    pub(super) listen: Text,
+}
+
+/// Reads the text of a file. Stops at the first mistake: what follows one is guesswork.
+pub(super) fn parse(text: &str, lines: &Lines) -> Result<RawConfig, Problem> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    // The parser reports an unclosed string only after what it swallowed.
+    let start = |error: &&Error| error.span().map_or(usize::MAX, |span| span.start);
+    let first = errors.iter().min_by_key(start);
+    if let Some(error) = first {
+        return Err(explain::syntax(error, text, lines));
+    }
+    RawConfig::deserialize(toml::Deserializer::from(table))
+        .map_err(|error| explain::shape(&error, text, lines))
+}
+
+/// A struct that is written as a table. Serde's derive takes a list too, field by field in order,
+/// which would let `camera = [["b0:c5:54:25:5b:0e", "driveway"]]` pass.
+#[derive(Debug, Default)]
+pub(super) struct Table<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TableVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct TableVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! The kernel side, as userspace reaches it. Only the files in here name aya.
+//!
+//! - [`netlink`] sees interfaces, addresses and filters,
+//! - [`root`] is the directory of pins, and the lock on it,
+//! - [`object`] loads the programs,
+//! - [`maps`] reads and writes the maps,
+//! - [`links`] attaches programs to ports and reads back what is attached,
+//! - [`runner`] runs single frames through the programs without an interface.
+
+pub mod error;
+pub mod links;
+pub mod maps;
+pub mod netlink;
+pub mod object;
+pub mod root;
+pub mod runner;
+
+pub use error::KernelError;

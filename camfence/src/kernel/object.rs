@@ -1,0 +1,143 @@
+//! The object file: loading its programs into the kernel, with its maps made or found pinned.
+
+use aya::{
+    Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned,
+    programs::{Program, ProgramError, SchedClassifier, Xdp},
+};
+use camfence_common::abi::names;
+use rustix::io::Errno;
+
+use super::{
+    error::{KernelError, Result, Tried as _},
+    root::Root,
+};
+
+/// The kernel programs, built by the build script.
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/camfence.bpf.o"));
+
+/// The maps that the programs name and that outlive the process.
+pub(crate) const PINNED_MAPS: [&str; 4] =
+    [names::STATE, names::CAMERAS, names::PROFILES, names::COUNTERS];
+
+/// The programs, loaded.
+pub(crate) struct Object {
+    ebpf: Ebpf,
+    /// Which of the two XDP programs this kernel took.
+    xdp: &'static str,
+}
+
+/// What an object is loaded for.
+pub(crate) struct Options<'a> {
+    /// Room in the maps.
+    pub(crate) max_cameras: u32,
+    /// Where maps are pinned, or found pinned. None: they end with the process.
+    pub(crate) root: Option<&'a Root>,
+    /// Whether the programs log each verdict.
+    pub(crate) log: bool,
+}
+
+impl Object {
+    /// Loads the programs.
+    pub(crate) fn load(options: &Options<'_>) -> Result<Self> {
+        let mut loader = EbpfLoader::new();
+        let log = u8::from(options.log);
+        loader
+            .verifier_log_level(VerifierLogLevel::STATS)
+            .map_max_entries(names::COUNTERS, options.max_cameras)
+            .override_global(names::LOG_VERDICTS, &log, true);
+        if let Some(root) = options.root {
+            for name in PINNED_MAPS {
+                loader.map_pin_path(name, root.map(name));
+            }
+        }
+        let mut ebpf = loader.load(OBJECT).tried(|| "making the maps".into())?;
+        load_tc(&mut ebpf, names::OUTBOUND_TC)?;
+        load_tc(&mut ebpf, names::INBOUND_TC)?;
+        let xdp = load_xdp(&mut ebpf)?;
+        Ok(Self { ebpf, xdp })
+    }
+
+    /// The TC program of a name.
+    pub(crate) fn tc(&mut self, name: &str) -> Result<&mut SchedClassifier> {
+        tc(&mut self.ebpf, name)
+    }
+
+    /// The XDP program that this kernel took.
+    pub(crate) fn xdp(&mut self) -> Result<&mut Xdp> {
+        xdp(&mut self.ebpf, self.xdp)
+    }
+
+    /// What the verifier made of each program: its name and how many instructions it followed
+    /// (kernel 5.16; none before).
+    pub(crate) fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
+        let what = || "reading what the verifier did".into();
+        let mut verified = Vec::new();
+        for name in [names::OUTBOUND_TC, names::INBOUND_TC] {
+            let info = self.tc(name)?.info().tried(what)?;
+            verified.push((name, info.verified_instruction_count()));
+        }
+        let info = self.xdp()?.info().tried(what)?;
+        verified.push((self.xdp, info.verified_instruction_count()));
+        Ok(verified)
+    }
+
+    /// The loaded file, for its maps.
+    pub(crate) fn ebpf(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
+    }
+}
+
+fn load_tc(ebpf: &mut Ebpf, name: &str) -> Result<()> {
+    tc(ebpf, name)?.load().map_err(|error| refused(name, &error))
+}
+
+/// Loads the XDP program for several buffers, or on a kernel before 5.18, which refuses it with a
+/// bare EINVAL, the one for a single buffer.
+fn load_xdp(ebpf: &mut Ebpf) -> Result<&'static str> {
+    let several = names::OUTBOUND_XDP_FRAGS;
+    let loaded = xdp(ebpf, several)?.load();
+    if let Err(ProgramError::LoadError { io_error, .. }) = &loaded
+        && io_error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
+    {
+        let one = names::OUTBOUND_XDP;
+        xdp(ebpf, one)?.load().map_err(|error| refused(one, &error))?;
+        return Ok(one);
+    }
+    loaded.map_err(|error| refused(several, &error))?;
+    Ok(several)
+}
+
+fn tc<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {
+    program(ebpf, name)?.try_into().tried(|| format!("taking program {name}"))
+}
+
+fn xdp<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
+    program(ebpf, name)?.try_into().tried(|| format!("taking program {name}"))
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program> {
+    ebpf.program_mut(name).ok_or_else(|| KernelError::Failed {
+        what: format!("looking for program {name}"),
+        reason: "the object file has none of that name".into(),
+        errno: None,
+    })
+}
+
+fn refused(program: &str, error: &ProgramError) -> KernelError {
+    let reason = match error {
+        ProgramError::LoadError { io_error, verifier_log } => {
+            let log = verifier_log.to_string();
+            let last = log.lines().rev().find(|line| !line.trim().is_empty());
+            last.map_or_else(|| io_error.to_string(), |line| format!("{io_error}: {line}"))
+        }
+        other => other.to_string(),
+    };
+    match error {
+        ProgramError::LoadError { io_error, .. }
+            if io_error.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            KernelError::NotPermitted { what: format!("loading program {program}") }
+        }
+        _ => KernelError::Refused { program: program.into(), reason },
+    }
+}

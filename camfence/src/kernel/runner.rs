@@ -1,0 +1,140 @@
+//! Runs single frames through the programs, without an interface (`BPF_PROG_TEST_RUN`).
+
+use aya::{
+    TestRun as _, TestRunOptions,
+    programs::{SchedClassifier, Xdp},
+};
+use bytemuck::{Pod, Zeroable};
+use camfence_common::{
+    abi::{CameraCounters, names},
+    limits::MAX_CAMERAS,
+    mac::Mac,
+    reason::Direction,
+};
+
+use super::{
+    error::{Result, Tried as _},
+    maps::Maps,
+    object::{Object, Options},
+};
+use crate::policy::{compile::CompiledPolicy, diff::diff};
+
+/// Frames shorter than an Ethernet header cannot be run.
+pub const MIN_FRAME: usize = 14;
+
+/// How much of a frame is handed to a TC program. The kernel takes a page less its own room; the
+/// programs look at less.
+const MAX_TC_BYTES: usize = 2_048;
+
+/// Longest frame on the wire that the kernel takes for a TC program.
+pub const MAX_FRAME: usize = 65_535;
+
+/// Which program runs a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// XDP, outbound.
+    OutboundXdp,
+    /// TC, outbound.
+    OutboundTc,
+    /// TC, inbound.
+    InboundTc,
+}
+
+impl Program {
+    /// The TC program of a direction.
+    pub const fn tc(direction: Direction) -> Self {
+        match direction {
+            Direction::Outbound => Self::OutboundTc,
+            Direction::Inbound => Self::InboundTc,
+        }
+    }
+}
+
+/// What a program did with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The frame goes on.
+    Passed,
+    /// The frame ends here.
+    Dropped,
+}
+
+/// The programs with maps of their own, which end with this value.
+pub struct Runner {
+    object: Object,
+    maps: Maps,
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").finish_non_exhaustive()
+    }
+}
+
+/// The start of `struct __sk_buff`: what a test run can be told of a frame. All but the length on
+/// the wire stay zero.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct SkBuff {
+    before: [u32; 40],
+    wire_len: u32,
+    gso_segs: u32,
+    sk: u64,
+    gso_size: u32,
+    tstamp_type: u32,
+    hwtstamp: u64,
+}
+
+impl Runner {
+    /// Loads the programs and the policy.
+    pub fn new(policy: &CompiledPolicy, log: bool) -> Result<Self> {
+        let room = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS).max(1);
+        let mut object = Object::load(&Options { max_cameras: room, root: None, log })?;
+        let mut maps = Maps::make(&mut object, room, None)?;
+        maps.apply(&diff(&maps.observe()?, policy))?;
+        Ok(Self { object, maps })
+    }
+
+    /// Runs a frame of which `bytes` were captured and that was `wire_len` long. Only a TC program
+    /// can be told a length beyond the bytes.
+    pub fn run(&mut self, program: Program, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
+        match program {
+            Program::OutboundXdp => run_xdp(self.object.xdp()?, bytes),
+            Program::OutboundTc => run_tc(self.object.tc(names::OUTBOUND_TC)?, bytes, wire_len),
+            Program::InboundTc => run_tc(self.object.tc(names::INBOUND_TC)?, bytes, wire_len),
+        }
+    }
+
+    /// The programs' names and how many instructions the verifier followed through each (kernel
+    /// 5.16; none before).
+    pub fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
+        self.object.verified()
+    }
+
+    /// A camera's counters; none for a MAC that is not registered.
+    pub fn counters(&self, mac: Mac) -> Result<Option<CameraCounters>> {
+        let cameras = self.maps.cameras()?;
+        cameras.get(&mac).map(|camera| self.maps.counters(camera.slot)).transpose()
+    }
+}
+
+fn run_xdp(program: &Xdp, bytes: &[u8]) -> Result<Outcome> {
+    let options = TestRunOptions { data_in: Some(bytes), ..TestRunOptions::new() };
+    let result = program.test_run(options).tried(|| "running a frame through XDP".into())?;
+    // XDP_DROP is 1, XDP_PASS 2.
+    Ok(if result.return_value == 1 { Outcome::Dropped } else { Outcome::Passed })
+}
+
+fn run_tc(program: &SchedClassifier, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
+    let bytes = bytes.get(..MAX_TC_BYTES).unwrap_or(bytes);
+    let mut skb = SkBuff::zeroed();
+    skb.wire_len = u32::try_from(wire_len.max(bytes.len())).unwrap_or(u32::MAX);
+    let options = TestRunOptions {
+        data_in: Some(bytes),
+        ctx_in: Some(bytemuck::bytes_of(&skb)),
+        ..TestRunOptions::new()
+    };
+    let result = program.test_run(options).tried(|| "running a frame through TC".into())?;
+    // TC_ACT_SHOT is 2, TC_ACT_UNSPEC -1.
+    Ok(if result.return_value == 2 { Outcome::Dropped } else { Outcome::Passed })
+}

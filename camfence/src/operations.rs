@@ -1,0 +1,117 @@
+//! The verbs that change something, as the command line and the daemon both carry them out.
+//!
+//! The configuration file and the kernel change together: the new text is written beside the old
+//! one first, put in its place when the kernel has taken it, and thrown away when it has not.
+
+use std::path::{Path, PathBuf};
+
+use camfence_common::mac::Mac;
+use thiserror::Error;
+
+use crate::{
+    config::{
+        self, Config, ConfigError,
+        edit::{self, EditError, NewCamera},
+        write::{PreparedFile, WriteError},
+    },
+    fence::{Fence, FenceError, Report},
+};
+
+/// A change could not be made. Nothing has changed.
+#[derive(Debug, Error)]
+pub enum OperationError {
+    /// The configuration has errors.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The configuration's text cannot be changed so.
+    #[error("{}: {source}", path.display())]
+    Edit {
+        /// The configuration.
+        path: PathBuf,
+        /// Why not.
+        source: EditError,
+    },
+    /// The configuration cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The fence did not take it.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
+    /// No camera is called so.
+    #[error("no camera has the name or MAC \"{0}\"")]
+    NoCamera(String),
+}
+
+impl OperationError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.problems.first().map(|problem| problem.hint.clone()),
+            Self::Edit { source, .. } => Some(source.hint().to_string()),
+            Self::Write(_) => None,
+            Self::Fence(error) => error.hint(),
+            Self::NoCamera(_) => Some("`camfence list` lists them".into()),
+        }
+    }
+}
+
+/// Result of a change.
+pub type Result<T> = std::result::Result<T, OperationError>;
+
+/// What a change did.
+#[derive(Debug)]
+pub struct Done {
+    /// The configuration as it is now.
+    pub config: Config,
+    /// What the fence did; none if no fence stands, so that only the file has changed.
+    pub report: Option<Report>,
+}
+
+/// Adds a camera to the configuration and, if it stands, to the fence.
+pub async fn add(fence: &Fence, path: &Path, camera: &NewCamera) -> Result<Done> {
+    let text = config::read(path)?;
+    let edited = edit::add_camera(&text, camera);
+    let edited = edited.map_err(|source| OperationError::Edit { path: path.into(), source })?;
+    change(fence, path, &edited).await
+}
+
+/// Removes a camera, by name or MAC, from the configuration and, if it stands, from the fence.
+pub async fn remove(fence: &Fence, path: &Path, name_or_mac: &str) -> Result<Done> {
+    let text = config::read(path)?;
+    let mac = find(&Config::parse(path, &text)?, name_or_mac)?;
+    let edited = edit::remove_camera(&text, mac);
+    let edited = edited.map_err(|source| OperationError::Edit { path: path.into(), source })?;
+    change(fence, path, &edited).await
+}
+
+/// Brings the fence in line with the configuration as it is on disk.
+pub async fn reload(fence: &Fence, path: &Path) -> Result<Done> {
+    let config = Config::load(path)?;
+    let report = fence.reload(&config).await?;
+    Ok(Done { config, report: Some(report) })
+}
+
+/// Puts the fence up as the configuration on disk says.
+pub async fn up(fence: &Fence, path: &Path) -> Result<Done> {
+    let config = Config::load(path)?;
+    let report = fence.up(&config).await?;
+    Ok(Done { config, report: Some(report) })
+}
+
+async fn change(fence: &Fence, path: &Path, text: &str) -> Result<Done> {
+    let config = Config::parse(path, text)?;
+    let file = PreparedFile::prepare(path, text)?;
+    let report = if fence.stands()? { Some(fence.apply_policy(&config).await?) } else { None };
+    file.commit()?;
+    Ok(Done { config, report })
+}
+
+fn find(config: &Config, name_or_mac: &str) -> Result<Mac> {
+    let mac = name_or_mac.parse::<Mac>().ok();
+    config
+        .cameras
+        .iter()
+        .find(|camera| camera.name == name_or_mac || Some(camera.mac) == mac)
+        .map(|camera| camera.mac)
+        .ok_or_else(|| OperationError::NoCamera(name_or_mac.into()))
+}

@@ -1,0 +1,3 @@
+//! What the counters say, for people, scripts and dashboards.
+
+pub mod report;
