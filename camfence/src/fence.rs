@@ -100,6 +100,13 @@ pub struct PortState {
     pub inbound: Option<Attached>,
 }
 
+impl PortState {
+    /// Whether frames are judged in both directions.
+    pub const fn is_enforcing(&self) -> bool {
+        self.outbound.is_some() && self.inbound.is_some()
+    }
+}
+
 /// What should be.
 struct Target {
     ports: Vec<Link>,

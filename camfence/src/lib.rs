@@ -4,9 +4,11 @@
 //! verdicts → counters → [`telemetry`]. [`fence`] puts the steps together, [`operations`] adds the
 //! configuration file.
 
+pub mod capture;
 pub mod config;
 pub mod fence;
 pub mod kernel;
 pub mod operations;
 pub mod policy;
+pub mod replay;
 pub mod telemetry;

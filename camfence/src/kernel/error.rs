@@ -145,6 +145,11 @@ impl KernelError {
         Self::new(what.into(), error.to_string(), error.raw_os_error())
     }
 
+    /// From an error that has no error number.
+    pub(crate) fn of(error: &(dyn std::error::Error + 'static), what: &str) -> Self {
+        Self::Failed { what: what.into(), reason: root_cause(error), errno: None }
+    }
+
     fn new(what: String, reason: String, errno: Option<i32>) -> Self {
         match errno.map(Errno::from_raw_os_error) {
             Some(Errno::PERM | Errno::ACCESS) => Self::NotPermitted { what },

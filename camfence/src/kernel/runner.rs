@@ -1,9 +1,12 @@
 //! Runs single frames through the programs, without an interface (`BPF_PROG_TEST_RUN`).
 
+use std::collections::BTreeMap;
+
 use aya::{
     TestRun as _, TestRunOptions,
     programs::{SchedClassifier, Xdp},
 };
+use aya_log::EbpfLogger;
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
     abi::{CameraCounters, names},
@@ -11,9 +14,10 @@ use camfence_common::{
     mac::Mac,
     reason::Direction,
 };
+use log::Log;
 
 use super::{
-    error::{Result, Tried as _},
+    error::{KernelError, Result, Tried as _},
     maps::Maps,
     object::{Object, Options},
 };
@@ -63,6 +67,7 @@ pub enum Outcome {
 pub struct Runner {
     object: Object,
     maps: Maps,
+    logger: Option<EbpfLogger<&'static dyn Log>>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -86,29 +91,46 @@ struct SkBuff {
 }
 
 impl Runner {
-    /// Loads the programs and the policy.
+    /// Loads the programs and the policy. With `log`, each verdict becomes a record of the `log`
+    /// crate.
     pub fn new(policy: &CompiledPolicy, log: bool) -> Result<Self> {
         let room = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS).max(1);
         let mut object = Object::load(&Options { max_cameras: room, root: None, log })?;
         let mut maps = Maps::make(&mut object, room, None)?;
         maps.apply(&diff(&maps.observe()?, policy))?;
-        Ok(Self { object, maps })
+        let logger = if log {
+            let logger = EbpfLogger::init(object.ebpf());
+            Some(logger.map_err(|error| KernelError::of(&error, "opening the programs' log"))?)
+        } else {
+            None
+        };
+        Ok(Self { object, maps, logger })
     }
 
     /// Runs a frame of which `bytes` were captured and that was `wire_len` long. Only a TC program
     /// can be told a length beyond the bytes.
     pub fn run(&mut self, program: Program, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
-        match program {
-            Program::OutboundXdp => run_xdp(self.object.xdp()?, bytes),
-            Program::OutboundTc => run_tc(self.object.tc(names::OUTBOUND_TC)?, bytes, wire_len),
-            Program::InboundTc => run_tc(self.object.tc(names::INBOUND_TC)?, bytes, wire_len),
+        let outcome = match program {
+            Program::OutboundXdp => run_xdp(self.object.xdp()?, bytes)?,
+            Program::OutboundTc => run_tc(self.object.tc(names::OUTBOUND_TC)?, bytes, wire_len)?,
+            Program::InboundTc => run_tc(self.object.tc(names::INBOUND_TC)?, bytes, wire_len)?,
+        };
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
         }
+        Ok(outcome)
     }
 
     /// The programs' names and how many instructions the verifier followed through each (kernel
     /// 5.16; none before).
     pub fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
         self.object.verified()
+    }
+
+    /// The counters of every camera.
+    pub fn all_counters(&self) -> Result<BTreeMap<Mac, CameraCounters>> {
+        let cameras = self.maps.cameras()?.into_iter();
+        cameras.map(|(mac, camera)| Ok((mac, self.maps.counters(camera.slot)?))).collect()
     }
 
     /// A camera's counters; none for a MAC that is not registered.

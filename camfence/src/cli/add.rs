@@ -1,0 +1,33 @@
+//! `camfence add`
+
+use std::process::ExitCode;
+
+use camfence::{config::edit::NewCamera, operations};
+use camfence_common::mac::Mac;
+use clap::Args;
+
+use super::{Options, change::Summary};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The camera's MAC
+    mac: Mac,
+    /// A name to know it by
+    #[arg(long)]
+    name: String,
+    /// The profile it follows
+    #[arg(long)]
+    profile: Option<String>,
+}
+
+pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let camera = NewCamera {
+        mac: arguments.mac,
+        name: arguments.name.clone(),
+        profile: arguments.profile.clone(),
+    };
+    let done = operations::add(&options.fence()?, &options.config, &camera).await?;
+    let line = format!("added {} ({})", camera.name, camera.mac);
+    Summary::new(done.report).print(&line, options.json)?;
+    Ok(ExitCode::SUCCESS)
+}

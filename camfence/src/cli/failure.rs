@@ -1,0 +1,56 @@
+//! Errors as a user sees them: a line that says what and where, and a hint.
+
+use camfence::{
+    config::ConfigError, fence::FenceError, kernel::KernelError, operations::OperationError,
+    replay::ReplayError,
+};
+
+/// Problems of a configuration that are printed; a broken file can have very many.
+const MOST_PROBLEMS: usize = 20;
+
+/// Prints an error to stderr.
+pub(crate) fn print(error: &anyhow::Error) {
+    if let Some(error) = error.chain().find_map(config_error) {
+        return print_problems(error);
+    }
+    eprintln!("error: {}", one_line(&format!("{error:#}")));
+    if let Some(hint) = error.chain().find_map(hint) {
+        eprintln!("hint: {}", one_line(&hint));
+    }
+}
+
+fn print_problems(error: &ConfigError) {
+    for problem in error.problems.iter().take(MOST_PROBLEMS) {
+        eprintln!("error: {}", problem.located(&error.path));
+        eprintln!("hint: {}", problem.hint);
+    }
+    let more = error.problems.len().saturating_sub(MOST_PROBLEMS);
+    if more > 0 {
+        eprintln!("error: {}: and {more} more", error.path.display());
+    }
+}
+
+fn config_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a ConfigError> {
+    match error.downcast_ref() {
+        Some(OperationError::Config(error)) => Some(error),
+        _ => error.downcast_ref(),
+    }
+}
+
+fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<OperationError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<FenceError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<ReplayError>() {
+        return error.hint();
+    }
+    error.downcast_ref::<KernelError>().and_then(KernelError::hint)
+}
+
+/// What others' errors say may span lines; what is printed may not.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
