@@ -4,12 +4,7 @@
 use std::{collections::HashSet, path::Path};
 
 use bytemuck::Zeroable as _;
-use camfence_common::{
-    abi::CameraCounters,
-    mac::Mac,
-    reason::Direction,
-    wire::ethernet,
-};
+use camfence_common::{abi::CameraCounters, mac::Mac, reason::Direction, wire::ethernet};
 use serde::Serialize;
 use thiserror::Error;
 

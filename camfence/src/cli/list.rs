@@ -24,11 +24,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let rows = config.cameras.iter().map(|camera| {
-        vec![
-            camera.name.clone(),
-            camera.mac.to_string(),
-            config.profile_of(camera).name.clone(),
-        ]
+        vec![camera.name.clone(), camera.mac.to_string(), config.profile_of(camera).name.clone()]
     });
     output::table(&["NAME", "MAC", "PROFILE"], 3, rows.collect());
     Ok(ExitCode::SUCCESS)

@@ -34,7 +34,11 @@ pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<Ex
     }
     drop(progress);
     let report = replay.report()?;
-    if options.json { output::json(&report)? } else { print(&report) }
+    if options.json {
+        output::json(&report)?
+    } else {
+        print(&report)
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -70,7 +74,6 @@ impl Progress {
             self.shown = Some(Instant::now());
         }
     }
-
 }
 
 impl Drop for Progress {

@@ -2,70 +2,42 @@
 
 use std::process::ExitCode;
 
-use bytemuck::Zeroable as _;
 use camfence::{
     config::Config,
-    fence::{PortState, Standing},
-    policy::topology::Attached,
-    telemetry::report::CameraReport,
+    fence::Standing,
+    telemetry::report::{AttachedReport, CameraReport, PortReport, StatusReport},
 };
 use camfence_common::{
-    abi::CameraCounters,
     mac::Mac,
     reason::{Direction, Effect},
 };
-use serde_json::{Value, json};
 
 use super::{Options, output};
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let config = options.load()?;
     let standing = options.fence()?.read(&config).await?;
-    let cameras = reports(&config, &standing);
+    let report = StatusReport::new(&config, &standing);
     if options.json {
-        let interfaces: Vec<Value> = standing.ports.iter().map(interface).collect();
-        output::json(&json!({ "interfaces": interfaces, "cameras": cameras }))?;
+        output::json(&report)?;
     } else {
-        print_ports(&standing.ports);
+        print_ports(&report.interfaces);
         output::line("");
-        print_cameras(&cameras);
+        print_cameras(&report.cameras);
     }
     warn_of_differences(&config, &standing);
     Ok(ExitCode::SUCCESS)
 }
 
-fn reports(config: &Config, standing: &Standing) -> Vec<CameraReport> {
-    let none = CameraCounters::zeroed();
-    let reports = config.cameras.iter().map(|camera| {
-        let counters = standing.counters.get(&camera.mac).unwrap_or(&none);
-        CameraReport::new(config, camera, counters)
-    });
-    reports.collect()
-}
-
-fn interface(port: &PortState) -> Value {
-    json!({
-        "name": port.name,
-        "ifindex": port.ifindex,
-        "outbound": port.outbound.map(attached),
-        "inbound": port.inbound.map(attached),
-        "enforcing": port.is_enforcing(),
-    })
-}
-
-fn attached(attached: Attached) -> Value {
-    json!({ "hook": attached.hook.name(), "mode": attached.mode.name() })
-}
-
-fn print_ports(ports: &[PortState]) {
-    let at = |attached: Option<Attached>| {
+fn print_ports(ports: &[PortReport]) {
+    let at = |attached: Option<AttachedReport>| {
         attached.map_or_else(
             || "-".to_string(),
-            |attached| format!("{} {}", attached.hook.name(), attached.mode.name()),
+            |attached| format!("{} {}", attached.hook, attached.mode),
         )
     };
     let rows = ports.iter().map(|port| {
-        let enforcing = match (port.ifindex, port.is_enforcing()) {
+        let enforcing = match (port.ifindex, port.enforcing) {
             (None, _) => "NO: there is no such interface, or the bridge has no ports",
             (_, false) => "NO: run `camfence up`",
             (_, true) => "yes",

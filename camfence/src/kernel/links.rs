@@ -98,7 +98,7 @@ impl Programs {
         let directory = self.root.links_of(port.index);
         fs::create_dir_all(&directory).tried(|| format!("making {}", directory.display()))?;
         // One that is left of an interface that is gone.
-        remove_file(&pin)?;
+        release(&pin)?;
         let mode = match hook {
             Hook::Tc => return self.attach_tc(port, direction, &pin),
             Hook::XdpNative => AyaXdpMode::Driver,
@@ -119,7 +119,7 @@ impl Programs {
         direction: Direction,
         hook: Hook,
     ) -> Result<()> {
-        remove_file(&self.root.link(port.index, program_name(direction, hook)))?;
+        release(&self.root.link(port.index, program_name(direction, hook)))?;
         if hook != Hook::Tc {
             return Ok(());
         }
@@ -157,8 +157,24 @@ impl Programs {
 
 /// Removes the pinned links of an interface; what they attached is detached.
 pub fn forget(root: &Root, ifindex: u32) -> Result<()> {
+    for program in [names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC] {
+        release(&root.link(ifindex, program))?;
+    }
     let directory = root.links_of(ifindex);
     fs::remove_dir_all(&directory).tried(|| format!("removing {}", directory.display()))
+}
+
+/// Removes a pinned link, if it is there; what it attached is detached when this returns.
+///
+/// The link is opened first: the kernel detaches at once when a descriptor closes, but some time
+/// later when the last reference was a pin.
+fn release(pin: &Path) -> Result<()> {
+    if !pin.exists() {
+        return Ok(());
+    }
+    let link = PinnedLink::from_pin(pin).tried(|| format!("opening {}", pin.display()))?;
+    drop(link.unpin().tried(|| format!("removing {}", pin.display()))?);
+    Ok(())
 }
 
 fn install_xdp(program: &mut Xdp, root: &Root) -> Result<()> {

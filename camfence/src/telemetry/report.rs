@@ -1,15 +1,19 @@
-//! The camera object: what `replay --json` and `status --json` say of a camera. Others' scripts
-//! parse it; its keys do not change.
+//! What `status --json` prints, and the camera object that it shares with `replay --json`.
 
 use std::collections::BTreeMap;
 
+use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{CameraCounters, Tally},
     reason::{Direction, Effect, Reason},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use crate::config::{Camera, Config};
+use crate::{
+    config::{Camera, Config},
+    fence::{PortState, Standing},
+    policy::topology::Attached,
+};
 
 /// Packets and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -23,6 +27,70 @@ pub struct Count {
 impl From<Tally> for Count {
     fn from(Tally { packets, bytes }: Tally) -> Self {
         Self { packets, bytes }
+    }
+}
+
+/// What `status --json` prints. Others' scripts parse it; its keys do not change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusReport {
+    /// The ports that the configuration names.
+    pub interfaces: Vec<PortReport>,
+    /// The cameras, in the configuration's order.
+    pub cameras: Vec<CameraReport>,
+}
+
+/// What the kernel says of a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PortReport {
+    /// Its name.
+    pub name: String,
+    /// Its index; null if there is no such interface.
+    pub ifindex: Option<u32>,
+    /// What is attached on its ingress.
+    pub outbound: Option<AttachedReport>,
+    /// What is attached on its egress.
+    pub inbound: Option<AttachedReport>,
+    /// Whether frames are judged in both directions.
+    pub enforcing: bool,
+}
+
+/// An attached program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct AttachedReport {
+    /// "xdp" or "tc".
+    pub hook: &'static str,
+    /// "native", "generic" or "offloaded"; "tcx" or "clsact".
+    pub mode: &'static str,
+}
+
+impl StatusReport {
+    /// The report of a fence that stands.
+    pub fn new(config: &Config, standing: &Standing) -> Self {
+        let none = CameraCounters::zeroed();
+        let cameras = config.cameras.iter().map(|camera| {
+            let counters = standing.counters.get(&camera.mac).unwrap_or(&none);
+            CameraReport::new(config, camera, counters)
+        });
+        Self {
+            interfaces: standing.ports.iter().map(PortReport::new).collect(),
+            cameras: cameras.collect(),
+        }
+    }
+}
+
+impl PortReport {
+    fn new(port: &PortState) -> Self {
+        let attached = |attached: Attached| AttachedReport {
+            hook: attached.hook.name(),
+            mode: attached.mode.name(),
+        };
+        Self {
+            name: port.name.clone(),
+            ifindex: port.ifindex,
+            outbound: port.outbound.map(attached),
+            inbound: port.inbound.map(attached),
+            enforcing: port.is_enforcing(),
+        }
     }
 }
 
