@@ -53,14 +53,14 @@ impl TcPacket {
     /// Measures a frame, with all its headers where they can be read.
     ///
     /// The kernel keeps the length on the wire beside the buffer. For a single frame the two
-    /// differ only in a test run, where one that was captured in part is given its whole length;
-    /// for an aggregate it counts repeated headers.
+    /// differ only in a test run: one that was captured in part can be given its whole length, and
+    /// without a context it is not set. For an aggregate it counts repeated headers.
     #[inline(always)]
     pub(crate) fn new(ctx: &TcContext) -> Self {
         let linear = linear(ctx, HEADER_WINDOW);
         let (buffer, wire, gso_size) =
             (read!(ctx, len), read!(ctx, wire_len), read!(ctx, gso_size));
-        let len = (if gso_size == 0 { wire } else { buffer }) as usize;
+        let len = (if gso_size == 0 { wire.max(buffer) } else { buffer }) as usize;
         Self {
             linear,
             len,
