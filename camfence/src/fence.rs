@@ -335,11 +335,10 @@ impl Fence {
             let last = position + 1 == hooks.len();
             match programs.attach(&self.netlink, port, direction, hook).await {
                 Ok(()) => return Ok(hook),
-                Err(KernelError::XdpUnsupported { .. }) if !last => {}
-                Err(error @ KernelError::XdpBusy { .. }) if !last => {
-                    report.notices.push(format!("{error}: fenced at TC, behind that program"));
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) if last => return Err(error.into()),
+                // What most drivers answer; nothing to tell.
+                Err(KernelError::XdpUnsupported { .. }) => {}
+                Err(error) => report.notices.push(format!("{error}: fenced at TC instead")),
             }
         }
         Err(TopologyError::None.into())
