@@ -63,13 +63,11 @@ impl Home {
 }
 
 fn config(cameras: &[(&str, Mac)]) -> String {
-    let mut text = format!(
-        "[fence]\ninterfaces = [\"br-cam\"]\nmax_cameras = 64\n[metrics]\nlisten = \"{METRICS}\"\n"
-    );
-    for (name, mac) in cameras {
-        text += &format!("[[camera]]\nmac = \"{mac}\"\nname = \"{name}\"\n");
-    }
-    text
+    let fence = "[fence]\ninterfaces = [\"br-cam\"]\nmax_cameras = 64\n";
+    let metrics = format!("[metrics]\nlisten = \"{METRICS}\"\n");
+    let camera =
+        |(name, mac): &(&str, Mac)| format!("[[camera]]\nmac = \"{mac}\"\nname = \"{name}\"\n");
+    fence.to_owned() + &metrics + &cameras.iter().map(camera).collect::<String>()
 }
 
 /// Starts the daemon; the fence is up when this returns.

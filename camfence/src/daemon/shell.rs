@@ -172,7 +172,7 @@ fn outline(config: &Config, summary: &Summary) -> String {
     for (what, ports) in [("attached to", &summary.attached), ("detached from", &summary.detached)]
     {
         if !ports.is_empty() {
-            line += &format!(", {what} {}", ports.join(", "));
+            line.extend([", ", what, " ", &ports.join(", ")]);
         }
     }
     line

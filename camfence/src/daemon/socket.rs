@@ -86,11 +86,11 @@ fn in_directory(directory: &Path, root: &Path) -> PathBuf {
         .map(|part| part.to_string_lossy().replace('-', r"\x2d"))
         .collect();
     let mut name = parts.join("-");
-    let room =
+    let space =
         MAX_PATH_BYTES.saturating_sub(directory.as_os_str().len() + "/".len() + SUFFIX.len());
-    if name.len() > room {
+    if name.len() > space {
         let hash = format!("-{:016x}", fnv1a(root.as_os_str().as_bytes()));
-        name.truncate(name.floor_char_boundary(room.saturating_sub(hash.len())));
+        name.truncate(name.floor_char_boundary(space.saturating_sub(hash.len())));
         name += &hash;
     }
     directory.join(name + SUFFIX)

@@ -22,7 +22,7 @@ use crate::{
 /// How metrics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// OpenMetrics 1.0.
+    /// `OpenMetrics` 1.0.
     OpenMetrics,
     /// Prometheus' older text format, 0.0.4.
     Text,
@@ -154,10 +154,10 @@ impl Collector for Snapshot {
 
 const ENFORCING: &str = "camfence_enforcing";
 
-/// The counter families. OpenMetrics calls a counter so, and its samples the same with `_total`.
+/// The counter families: what `OpenMetrics` calls them. Their samples end in `_total`.
 const COUNTERS: [&str; 2] = ["camfence_packets", "camfence_bytes"];
 
-/// OpenMetrics as the older format has it: a counter is called what its samples are called.
+/// `OpenMetrics` as the older format has it: a counter is called what its samples are called.
 fn with_sample_names(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     for line in open_metrics.lines() {
