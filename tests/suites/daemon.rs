@@ -80,7 +80,7 @@ fn run(camfence: &Camfence) -> Result<Daemon> {
     }
     // The reload waits for the start.
     let answer = ask(camfence, json!({"verb": "reload"}))?;
-    ensure!(answer["ok"]["stands"] == true, "{answer} {}", daemon.log()?);
+    ensure!(answer["ok"]["live"] == true, "{answer} {}", daemon.log()?);
     Ok(daemon)
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    config::edit::NewCamera,
+    config::{ConfigError, edit::NewCamera},
     operations::{Done, OperationError},
 };
 
@@ -69,8 +69,8 @@ pub enum Response {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
-    /// Whether a fence stands; if not, only the file has changed.
-    pub stands: bool,
+    /// Whether a fence stands that the change reached; if not, only the file has changed.
+    pub live: bool,
     /// Cameras that were added to the fence.
     pub added: usize,
     /// Whether cameras were removed from the fence or given another policy.
@@ -87,7 +87,7 @@ impl From<&Done> for Summary {
     fn from(done: &Done) -> Self {
         let Some(report) = &done.report else { return Self::default() };
         Self {
-            stands: true,
+            live: true,
             added: report.added,
             replaced: report.replaced,
             attached: report.attached.clone(),
@@ -121,6 +121,62 @@ impl Failure {
 
 impl From<&OperationError> for Failure {
     fn from(error: &OperationError) -> Self {
-        Self { message: error.to_string(), hint: error.hint() }
+        Self { message: one_line(error), hint: error.hint() }
+    }
+}
+
+/// An error on one line: of a configuration's mistakes, the first.
+fn one_line(error: &OperationError) -> String {
+    match error {
+        OperationError::Config(ConfigError { path, problems }) if problems.len() > 1 => {
+            let more = problems.len() - 1;
+            format!("{} (`camfence check` shows {more} more)", problems[0].located(path))
+        }
+        _ => error.to_string().lines().collect::<Vec<_>>().join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_request_is_one_flat_object() {
+        let add = Request::Add { mac: "b0:c5:54:25:5b:0e".into(), name: "a".into(), profile: None };
+        let cases = [
+            (add, json!({"verb": "add", "mac": "b0:c5:54:25:5b:0e", "name": "a", "profile": null})),
+            (Request::Remove { camera: "a".into() }, json!({"verb": "remove", "camera": "a"})),
+            (Request::Reload, json!({"verb": "reload"})),
+            (Request::Ping, json!({"verb": "ping"})),
+        ];
+        for (request, mut expected) in cases {
+            expected["config"] = json!("/etc/camfence.toml");
+            let envelope = Envelope { config: "/etc/camfence.toml".into(), request };
+            assert_eq!(serde_json::to_value(&envelope).unwrap(), expected);
+            assert_eq!(serde_json::from_value::<Envelope>(expected).unwrap(), envelope);
+        }
+    }
+
+    #[test]
+    fn an_answer_says_ok_or_error() {
+        let ok = serde_json::to_value(Response::Ok(Summary::default())).unwrap();
+        assert_eq!(ok["ok"]["attached"], json!([]));
+        let error = Response::Error(Failure::new("no", "yes"));
+        let error = serde_json::to_value(error).unwrap();
+        assert_eq!(error, json!({"error": {"message": "no", "hint": "yes"}}));
+    }
+
+    #[test]
+    fn many_mistakes_are_one_line() {
+        let error = Config::parse(Path::new("f"), "[fence]\nhook = \"a\"\nmode = \"b\"\n");
+        let failure = Failure::from(&OperationError::Config(error.unwrap_err()));
+        assert_eq!(failure.message.lines().count(), 1);
+        assert!(failure.message.starts_with("f:2: "), "{failure:?}");
+        assert!(failure.message.ends_with("(`camfence check` shows 1 more)"), "{failure:?}");
     }
 }

@@ -22,6 +22,9 @@ use crate::{
     telemetry::{http, metrics::Snapshot},
 };
 
+/// Lines of an error that are logged; a broken configuration can have very many.
+const MOST_LINES: usize = 20;
+
 /// A change under way.
 struct UnderWay {
     what: String,
@@ -145,7 +148,7 @@ impl Shell {
     fn failed(&mut self, what: &str, error: OperationError) -> Failure {
         let failure = Failure::from(&error);
         warn!("{what} failed, nothing has changed");
-        for line in failure.message.lines() {
+        for line in error.to_string().lines().take(MOST_LINES) {
             warn!("{line}");
         }
         self.not_up = Some(error);
@@ -164,7 +167,7 @@ fn describe(change: &Change) -> String {
 
 /// What a change has led to, on one line.
 fn outline(config: &Config, summary: &Summary) -> String {
-    if !summary.stands {
+    if !summary.live {
         return "no fence stands, only the configuration has changed".into();
     }
     let interfaces = config.fence.interfaces.join(", ");
