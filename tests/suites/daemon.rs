@@ -223,6 +223,25 @@ fn the_fence_outlives_a_daemon_that_is_told_to_end() -> Result<()> {
 }
 
 #[test]
+fn it_ends_at_once_while_others_read_and_ask() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let daemon = run(&camfence)?;
+    let outcome = std::thread::scope(|scope| {
+        for _ in 0..4 {
+            // Until it has ended, and these fail.
+            scope.spawn(|| while get(home.lab.box_ns(), "/metrics").is_ok() {});
+            scope.spawn(|| while ask(&camfence, json!({"verb": "reload"})).is_ok() {});
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        daemon.stop(SOON)
+    })?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+    home.assert_fenced(&["driveway"])
+}
+
+#[test]
 fn the_fence_outlives_a_daemon_that_is_killed() -> Result<()> {
     let home = Home::new()?;
     let camfence = home.camfence()?;
