@@ -162,6 +162,16 @@ pub struct CameraCounters {
     pub by: [[Tally; Reason::COUNT]; 2],
 }
 
+impl CameraCounters {
+    /// Adds other counters, each to its own.
+    pub fn add(&mut self, other: &Self) {
+        let others = other.by.as_flattened();
+        for (sum, tally) in self.by.as_flattened_mut().iter_mut().zip(others) {
+            sum.add(*tally);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,11 @@ impl Protocol {
         const IPV4: u8 = IpProto::Ipv4 as u8;
         const IPV6: u8 = IpProto::Ipv6 as u8;
         const GRE: u8 = IpProto::Gre as u8;
+        const SDRP: u8 = IpProto::Sdrp as u8;
+        const DSR: u8 = IpProto::Dsr as u8;
+        const SWIPE: u8 = IpProto::Swipe as u8;
+        const SKIP: u8 = IpProto::Skip as u8;
+        const PIPE: u8 = IpProto::Pipe as u8;
         const ESP: u8 = IpProto::Esp as u8;
         const MOBILE: u8 = IpProto::Mobile as u8;
         const IPIP: u8 = IpProto::Ipip as u8;
@@ -46,6 +51,11 @@ impl Protocol {
             self.0,
             IPV4 | IPV6
                 | GRE
+                | SDRP
+                | DSR
+                | SWIPE
+                | SKIP
+                | PIPE
                 | ESP
                 | MOBILE
                 | IPIP

@@ -139,10 +139,7 @@ impl Maps {
             self.counters.get(&slot, 0).tried(|| format!("reading the counters of slot {slot}"))?;
         let mut sum = CameraCounters::zeroed();
         for Shared(counters) in per_cpu.iter() {
-            for (sum, tally) in sum.by.as_flattened_mut().iter_mut().zip(counters.by.as_flattened())
-            {
-                sum.add(*tally);
-            }
+            sum.add(counters);
         }
         Ok(sum)
     }

@@ -30,9 +30,6 @@ pub const MIN_FRAME: usize = 14;
 /// programs look at less.
 const MAX_TC_BYTES: usize = 2_048;
 
-/// Longest frame on the wire that the kernel takes for a TC program.
-pub const MAX_FRAME: usize = 65_535;
-
 /// Which program runs a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {

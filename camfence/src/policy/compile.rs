@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{Prefix4, Prefix6, Profile},
+    abi::{Camera, Prefix4, Prefix6, Profile},
     limits::MAX_LOCAL_PREFIXES,
     mac::Mac,
+    tables::Tables,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use thiserror::Error;
@@ -20,6 +21,18 @@ pub struct CompiledPolicy {
     pub profiles: Vec<Profile>,
     /// The cameras, each with the index of its profile in [`profiles`](Self::profiles).
     pub cameras: BTreeMap<Mac, usize>,
+}
+
+/// A compiled policy judges frames without a kernel. Slots have no meaning there.
+impl Tables for CompiledPolicy {
+    fn camera(&self, mac: Mac) -> Option<Camera> {
+        let profile = u32::try_from(*self.cameras.get(&mac)?).ok()?;
+        Some(Camera { slot: 0, profile })
+    }
+
+    fn profile(&self, index: u32) -> Option<&Profile> {
+        self.profiles.get(index as usize)
+    }
 }
 
 /// A configuration cannot be compiled.

@@ -6,7 +6,7 @@ use camfence_tests::{Frame, IpOption, judge::Fixture};
 use crate::{CAM4, CAM6, NVR4, NVR6, VENDOR4, VENDOR6, cam, check, outbound, to4, to6};
 
 /// Protocols whose payload is a packet or frame, in clear or not.
-const TUNNELS: [(u8, &str); 16] = [
+const TUNNELS: [(u8, &str); 21] = [
     (4, "IP in IP"),
     (41, "IPv6 in IP"),
     (47, "GRE"),
@@ -20,6 +20,11 @@ const TUNNELS: [(u8, &str); 16] = [
     (115, "L2TP"),
     (137, "MPLS in IP"),
     (141, "WESP"),
+    (42, "SDRP"),
+    (48, "DSR"),
+    (53, "SWIPE"),
+    (57, "SKIP"),
+    (131, "PIPE"),
     (142, "ROHC"),
     (143, "Ethernet"),
     (144, "AGGFRAG"),
@@ -76,7 +81,7 @@ fn well_formed_ones() {
 
 #[test]
 fn other_protocols_are_none() {
-    let others = [1, 2, 3, 6, 17, 40, 42, 46, 49, 54, 56, 58, 88, 89, 95, 99, 103, 107, 109]
+    let others = [1, 2, 3, 6, 17, 40, 46, 49, 54, 56, 58, 88, 89, 95, 99, 103, 107, 109]
         .into_iter()
         .chain([112, 114, 116, 132, 136, 138, 145, 253, 254, 255]);
     let fixture = |number: u8| -> Fixture {
