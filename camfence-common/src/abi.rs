@@ -6,7 +6,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::{limits::MAX_LOCAL_PREFIXES, mac::Mac, reason::Reason};
+use crate::{
+    limits::{MAX_LOCAL_PREFIXES, MAX_PROFILES},
+    mac::Mac,
+    reason::Reason,
+};
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
@@ -37,7 +41,8 @@ pub mod names {
 
 /// Entries of the profile table: twice the profiles a configuration may have, so that a new set
 /// is written beside the one in use.
-pub const PROFILE_SLOTS: u32 = 2 * crate::limits::MAX_PROFILES as u32;
+pub const PROFILE_SLOTS: u32 = 512;
+const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 
 /// What the maps were made for. Written once, before any program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]

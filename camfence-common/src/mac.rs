@@ -15,10 +15,8 @@ impl Mac {
 
     /// The address that three 16-bit words hold as they lie in memory (wire order).
     #[inline(always)]
-    pub const fn from_words(words: [u16; 3]) -> Self {
-        let [[a, b], [c, d], [e, f]] =
-            [words[0].to_ne_bytes(), words[1].to_ne_bytes(), words[2].to_ne_bytes()];
-        Self([a, b, c, d, e, f])
+    pub fn from_words(words: [u16; 3]) -> Self {
+        Self(bytemuck::cast(words))
     }
 
     /// Whether this addresses a group of stations; true of broadcast too.

@@ -6,7 +6,8 @@ pub const MAX_OFFSET: usize = 511;
 
 /// How many bytes from the start of a frame the core can ask for: a header at [`MAX_OFFSET`] and
 /// the longest read.
-pub const HEADER_WINDOW: usize = MAX_OFFSET + 1 + 16;
+pub const HEADER_WINDOW: u32 = 528;
+const _: () = assert!(HEADER_WINDOW as usize == MAX_OFFSET + 1 + 16);
 
 /// The bytes of a frame, from its destination MAC.
 ///
@@ -30,7 +31,7 @@ pub trait Bytes {
 /// A frame: its bytes and what a hook knows besides.
 pub trait Packet: Bytes {
     /// Bytes of the frame on the wire, without FCS and without a tag that is not among its bytes.
-    fn len(&self) -> usize;
+    fn wire_len(&self) -> usize;
 
     /// VLAN tags that the frame has but that are not among its bytes (a NIC or the kernel took
     /// them off).
@@ -62,27 +63,23 @@ impl Bytes for [u8] {
 
 /// A whole frame in memory.
 impl Packet for [u8] {
-    fn len(&self) -> usize {
-        <[u8]>::len(self)
+    fn wire_len(&self) -> usize {
+        self.len()
     }
 }
 
 /// Puts two wire-order words together as they lie in memory.
 #[inline(always)]
-pub const fn join32(words: [u16; 2]) -> u32 {
-    let [a, b] = words;
-    if cfg!(target_endian = "little") {
-        (a as u32) | (b as u32) << 16
-    } else {
-        (a as u32) << 16 | (b as u32)
-    }
+pub fn join32(words: [u16; 2]) -> u32 {
+    let [first, second] = words.map(u32::from);
+    if cfg!(target_endian = "little") { first | second << 16 } else { first << 16 | second }
 }
 
 /// Puts four wire-order words together as they lie in memory.
 #[inline(always)]
-pub const fn join64(words: [u16; 4]) -> u64 {
-    let [a, b, c, d] = words;
-    let (first, second) = (join32([a, b]) as u64, join32([c, d]) as u64);
+pub fn join64(words: [u16; 4]) -> u64 {
+    let first = u64::from(join32([words[0], words[1]]));
+    let second = u64::from(join32([words[2], words[3]]));
     if cfg!(target_endian = "little") { first | second << 32 } else { first << 32 | second }
 }
 

@@ -37,7 +37,7 @@ impl Profile {
     pub fn is_local4(&self, address: u32) -> bool {
         let len = usize::from(self.local4_len);
         let found = self.local4.iter().take(len).any(|prefix| prefix.contains(address));
-        settle(found, address as u16)
+        settle(found, u64::from(address))
     }
 
     /// Whether an IPv6 address (wire order) is local.
@@ -45,6 +45,6 @@ impl Profile {
     pub fn is_local6(&self, address: [u64; 2]) -> bool {
         let len = usize::from(self.local6_len);
         let found = self.local6.iter().take(len).any(|prefix| prefix.contains(address));
-        settle(found, address[0] as u16)
+        settle(found, address[0])
     }
 }

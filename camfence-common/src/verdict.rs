@@ -81,7 +81,7 @@ where
         Direction::Outbound => (header.destination, is_on_link4(header.destination)),
         Direction::Inbound => (header.source, is_link_local4(header.source)),
     };
-    let is_on_link = settle(is_on_link, peer as u16);
+    let is_on_link = settle(is_on_link, u64::from(peer));
     let Some(profile) = tables.profile(camera.profile) else {
         return Ok(Verdict::of(Reason::NoPolicy));
     };
@@ -109,7 +109,7 @@ where
         Direction::Outbound => (header.destination, is_on_link6(header.destination)),
         Direction::Inbound => (header.source, is_link_local6(header.source)),
     };
-    let is_on_link = settle(is_on_link, peer[0] as u16);
+    let is_on_link = settle(is_on_link, peer[0]);
     let Some(profile) = tables.profile(camera.profile) else {
         return Ok(Verdict::of(Reason::NoPolicy));
     };
@@ -169,7 +169,7 @@ const fn is_link_local4(address: u32) -> bool {
     u32::from_be(address) & 0xffff_0000 == 0xa9fe_0000
 }
 
-/// Destinations that stay on the link or in the site: fe80::/10 and multicast of at most
+/// Destinations that stay on the link or in the site: `fe80::/10` and multicast of at most
 /// organization-local scope, 8 (RFC 4291 §2.5.6 and §2.7).
 #[inline(always)]
 const fn is_on_link6(destination: [u64; 2]) -> bool {
@@ -177,7 +177,7 @@ const fn is_on_link6(destination: [u64; 2]) -> bool {
     is_link_local6(destination) || (high >> 8 == 0xff && high & 0xf <= 8)
 }
 
-/// fe80::/10.
+/// `fe80::/10`.
 #[inline(always)]
 const fn is_link_local6(address: [u64; 2]) -> bool {
     (u64::from_be(address[0]) >> 54) == 0xfe80 >> 6

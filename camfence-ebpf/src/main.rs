@@ -5,6 +5,7 @@
 //! passes before anything else is looked at.
 #![no_std]
 #![no_main]
+#![expect(clippy::needless_pass_by_value, reason = "the entry macros want the context so")]
 
 mod maps;
 mod pointer;
@@ -29,6 +30,10 @@ use crate::{
     tc_packet::TcPacket,
     xdp_packet::{Buffers, XdpPacket},
 };
+
+/// Bytes of an Ethernet header.
+const ETHERNET_HEADER: u32 = 14;
+const _: () = assert!(ETHERNET_HEADER as usize == EthHdr::LEN);
 
 /// XDP, outbound, for frames in one buffer.
 #[xdp]
@@ -85,7 +90,7 @@ fn on_xdp(ctx: &XdpContext, buffers: Buffers) -> Effect {
 
 #[inline(always)]
 fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
-    let linear = tc_packet::linear(ctx, EthHdr::LEN);
+    let linear = tc_packet::linear(ctx, ETHERNET_HEADER);
     let Some(camera) = find(direction, &linear, &Maps) else { return Effect::Pass };
     let packet = TcPacket::new(ctx);
     let verdict = judge(direction, &packet, &Maps, camera);

@@ -28,10 +28,10 @@ pub(crate) fn record<C: EbpfContext>(
     if unsafe { core::ptr::read_volatile(&raw const LOG_VERDICTS) } != 0 {
         info!(
             ctx,
-            "slot {} direction {} reason {} bytes {}",
+            "slot {} {} {}: {} bytes",
             camera.slot,
-            direction as u8,
-            reason as u8,
+            direction.name(),
+            reason.name(),
             tally.bytes,
         );
     }

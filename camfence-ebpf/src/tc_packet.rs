@@ -38,12 +38,12 @@ pub(crate) struct TcPacket {
 /// Sees to it that the first `bytes` of a frame, or all if it has fewer, can be read directly, and
 /// returns what can. What the kernel cannot bring there reads as truncated.
 #[inline(always)]
-pub(crate) fn linear(ctx: &TcContext, bytes: usize) -> Linear {
-    let wanted = (ctx.len() as usize).min(bytes);
-    if Linear::new(ctx.data(), ctx.data_end()).len() < wanted {
+pub(crate) fn linear(ctx: &TcContext, bytes: u32) -> Linear {
+    let wanted = ctx.len().min(bytes);
+    if Linear::new(ctx.data(), ctx.data_end()).len() < wanted as usize {
         // SAFETY: the helper takes the context the program was called with. It may move the
         // bytes; the addresses read before are dropped.
-        unsafe { bpf_skb_pull_data(ctx.skb.skb, wanted as u32) };
+        unsafe { bpf_skb_pull_data(ctx.skb.skb, wanted) };
     }
     // Read anew in either case: what the verifier knows of the frame's bytes is then the same.
     Linear::new(read!(ctx, data) as usize, read!(ctx, data_end) as usize)
@@ -53,19 +53,19 @@ impl TcPacket {
     /// Measures a frame, with all its headers where they can be read.
     ///
     /// The kernel keeps the length on the wire beside the buffer. For a single frame the two
-    /// differ only in a test run, where one that was captured in part is given its whole length;
-    /// for an aggregate it counts repeated headers.
+    /// differ only in a test run: one that was captured in part can be given its whole length, and
+    /// without a context it is not set. For an aggregate it counts repeated headers.
     #[inline(always)]
     pub(crate) fn new(ctx: &TcContext) -> Self {
         let linear = linear(ctx, HEADER_WINDOW);
         let (buffer, wire, gso_size) =
             (read!(ctx, len), read!(ctx, wire_len), read!(ctx, gso_size));
-        let len = (if gso_size == 0 { wire } else { buffer }) as usize;
+        let len = (if gso_size == 0 { wire.max(buffer) } else { buffer }) as usize;
         Self {
             linear,
             len,
             stripped_tags: (read!(ctx, vlan_present) & 1) as usize,
-            gso_size: forget(gso_size as usize, wire as u16) & 0xffff,
+            gso_size: forget(gso_size as usize, u64::from(wire)) & 0xffff,
             gso_segs: read!(ctx, gso_segs),
         }
     }
@@ -100,7 +100,7 @@ bytes_from_linear!(TcPacket);
 
 impl Packet for TcPacket {
     #[inline(always)]
-    fn len(&self) -> usize {
+    fn wire_len(&self) -> usize {
         self.len
     }
 

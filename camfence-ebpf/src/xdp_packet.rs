@@ -17,7 +17,7 @@ pub(crate) enum Buffers {
 /// A frame at XDP. A VLAN tag that the NIC took off is out of sight here.
 pub(crate) struct XdpPacket {
     linear: Linear,
-    len: usize,
+    wire_len: usize,
 }
 
 /// What can be read directly of a frame.
@@ -30,18 +30,21 @@ impl XdpPacket {
     /// Measures a frame.
     #[inline(always)]
     pub(crate) fn new(ctx: &XdpContext, linear: Linear, buffers: Buffers) -> Self {
-        let len = match buffers {
+        let wire_len = match buffers {
             Buffers::One => linear.len(),
-            // SAFETY: the helper takes the context the program was called with.
-            Buffers::Several => unsafe { bpf_xdp_get_buff_len(ctx.as_ptr().cast()) as usize },
+            Buffers::Several => {
+                // SAFETY: the helper takes the context the program was called with.
+                let bytes = unsafe { bpf_xdp_get_buff_len(ctx.as_ptr().cast()) };
+                usize::try_from(bytes).unwrap_or(usize::MAX)
+            }
         };
-        Self { linear, len }
+        Self { linear, wire_len }
     }
 
     /// What the frame counts for.
     #[inline(always)]
     pub(crate) const fn tally(&self) -> Tally {
-        Tally { packets: 1, bytes: self.len as u64 }
+        Tally { packets: 1, bytes: self.wire_len as u64 }
     }
 }
 
@@ -49,7 +52,7 @@ bytes_from_linear!(XdpPacket);
 
 impl Packet for XdpPacket {
     #[inline(always)]
-    fn len(&self) -> usize {
-        self.len
+    fn wire_len(&self) -> usize {
+        self.wire_len
     }
 }

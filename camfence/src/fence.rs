@@ -127,8 +127,9 @@ impl Fence {
         self.root.create()?;
         let _lock = self.root.lock()?;
         let fresh = Maps::clear_unfinished(&self.root)?;
+        let nothing_attached = self.root.linked()?.is_empty();
         let result = self.up_locked(config, &target, fresh).await;
-        if fresh && result.is_err() {
+        if fresh && nothing_attached && result.is_err() {
             self.take_down().await?;
         }
         result
@@ -258,8 +259,11 @@ impl Fence {
         report: &mut Report,
     ) -> Result<()> {
         let mut programs = Programs::open(&self.root, self.tcx)?;
+        // Read anew: installing may have replaced the programs that were attached.
+        let links = self.netlink.links().await?;
+        let still = |link: &&Link| ports.iter().any(|port| port.index == link.index);
         let mut done: Vec<(&Link, Direction, Hook)> = Vec::new();
-        for port in ports {
+        for port in links.iter().filter(still) {
             for direction in Direction::ALL {
                 match self.fence_port(&mut programs, port, direction, hook, report).await {
                     Ok(None) => {}
@@ -335,11 +339,10 @@ impl Fence {
             let last = position + 1 == hooks.len();
             match programs.attach(&self.netlink, port, direction, hook).await {
                 Ok(()) => return Ok(hook),
-                Err(KernelError::XdpUnsupported { .. }) if !last => {}
-                Err(error @ KernelError::XdpBusy { .. }) if !last => {
-                    report.notices.push(format!("{error}: fenced at TC, behind that program"));
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) if last => return Err(error.into()),
+                // What most drivers answer; nothing to tell.
+                Err(KernelError::XdpUnsupported { .. }) => {}
+                Err(error) => report.notices.push(format!("{error}: fenced at TC instead")),
             }
         }
         Err(TopologyError::None.into())

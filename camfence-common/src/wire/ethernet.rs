@@ -78,7 +78,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P) -> Parsed<Ethernet> {
         let [word] = packet.words(at).ok_or(Malformed)?;
         let ethertype = EtherType(word);
         if !ethertype.is_tag() {
-            let payload = forget(at + 2, word) & MAX_PAYLOAD;
+            let payload = forget(at + 2, u64::from(word)) & MAX_PAYLOAD;
             return Ok(Ethernet { ethertype, payload });
         }
         tags += 1;

@@ -111,9 +111,9 @@ const FRAGMENT_LEN: usize = 8;
 #[inline(always)]
 pub fn end<P: Packet + ?Sized>(packet: &P, start: usize, len: usize) -> Parsed<usize> {
     if len == 0 && packet.is_aggregate() {
-        return Ok(packet.len());
+        return Ok(packet.wire_len());
     }
-    if start + len > packet.len() {
+    if start + len > packet.wire_len() {
         return Err(Malformed);
     }
     Ok(start + len)
@@ -195,6 +195,6 @@ impl Header {
         if at > MAX_OFFSET {
             return Err(Malformed);
         }
-        Ok(Self { next, at: forget(at, word) & MAX_OFFSET, fragment })
+        Ok(Self { next, at: forget(at, u64::from(word)) & MAX_OFFSET, fragment })
     }
 }

@@ -15,6 +15,8 @@ const LOOSE_SOURCE_ROUTE: u8 = 131;
 const STRICT_SOURCE_ROUTE: u8 = 137;
 const END_OF_OPTIONS: u8 = 0;
 const NO_OPERATION: u8 = 1;
+/// The fragment offset, beside the three flags.
+const FRAGMENT_OFFSET: u16 = 0x1fff;
 /// Bytes of options there can be: a header length of 15 words less the fixed part.
 const MAX_OPTIONS: usize = 60 - Ipv4Hdr::LEN;
 
@@ -46,7 +48,11 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Ipv4> {
         source: join32([source_a, source_b]),
         destination: join32([destination_a, destination_b]),
         protocol: packet.byte(at + offset_of!(Ipv4Hdr, proto)).ok_or(Malformed)?,
-        fragment: if flags_offset & 0x1fff == 0 { Fragment::First } else { Fragment::Later },
+        fragment: if flags_offset & FRAGMENT_OFFSET == 0 {
+            Fragment::First
+        } else {
+            Fragment::Later
+        },
         at,
         len,
     })

@@ -50,6 +50,6 @@ impl Ipv6 {
 
 #[inline(always)]
 fn address<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<[u64; 2]> {
-    let [a, b, c, d, e, f, g, h] = packet.words(at).ok_or(Malformed)?;
-    Ok([join64([a, b, c, d]), join64([e, f, g, h])])
+    let half = |at| packet.words(at).map(join64).ok_or(Malformed);
+    Ok([half(at)?, half(at + 8)?])
 }

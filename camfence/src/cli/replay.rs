@@ -35,9 +35,9 @@ pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<Ex
     drop(progress);
     let report = replay.report()?;
     if options.json {
-        output::json(&report)?
+        output::json(&report)?;
     } else {
-        print(&report)
+        print(&report);
     }
     Ok(ExitCode::SUCCESS)
 }

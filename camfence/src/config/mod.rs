@@ -32,7 +32,7 @@ pub const DEFAULT_PATH: &str = "/etc/camfence/camfence.toml";
 pub const DEFAULT_PROFILE: &str = "default";
 
 /// Largest file that is read, so that naming a device or a capture by mistake does no harm. Room
-/// for some 15,000 cameras.
+/// for more cameras than a fence can have.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A configuration without mistakes.

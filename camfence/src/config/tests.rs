@@ -59,11 +59,13 @@ fn refuses_what_is_not_text() {
 fn reads_no_more_than_is_allowed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("huge.toml");
-    fs::write(&path, "#".repeat(1024 * 1024)).unwrap();
+    let limit = usize::try_from(MAX_FILE_BYTES).unwrap();
+    fs::write(&path, "#".repeat(limit)).unwrap();
     assert!(Config::load(&path).is_ok());
-    fs::write(&path, "#".repeat(1024 * 1024 + 1)).unwrap();
-    assert_eq!(refused(&path).what, "this file is larger than 1048576 bytes");
-    assert_eq!(refused(Path::new("/dev/zero")).what, "this file is larger than 1048576 bytes");
+    fs::write(&path, "#".repeat(limit + 1)).unwrap();
+    let too_large = format!("this file is larger than {limit} bytes");
+    assert_eq!(refused(&path).what, too_large);
+    assert_eq!(refused(Path::new("/dev/zero")).what, too_large);
 }
 
 #[test]

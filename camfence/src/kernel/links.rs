@@ -5,11 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aya::programs::{
-    LinkOrder, ProgramError, ProgramInfo, SchedClassifier, TcAttachType, Xdp,
-    links::{FdLink, PinnedLink},
-    tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
-    xdp::{XdpLink, XdpMode as AyaXdpMode},
+use aya::{
+    maps::MapInfo,
+    programs::{
+        LinkOrder, ProgramError, ProgramInfo, SchedClassifier, TcAttachType, Xdp,
+        links::{FdLink, PinnedLink},
+        tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
+        xdp::{XdpLink, XdpMode as AyaXdpMode},
+    },
 };
 use aya_obj::programs::XdpAttachType;
 use camfence_common::{abi::names, reason::Direction};
@@ -56,10 +59,13 @@ impl Programs {
     /// their attachments, so that there is no moment without one; where the same are, nothing is
     /// written.
     pub(crate) async fn install(object: &mut Object, root: &Root, netlink: &Netlink) -> Result<()> {
-        install_xdp(object.xdp()?, root)?;
+        let cameras = root.map(names::CAMERAS);
+        let cameras =
+            MapInfo::from_pin(&cameras).tried(|| format!("opening {}", cameras.display()))?.id();
+        install_xdp(object.xdp()?, root, cameras)?;
         for direction in Direction::ALL {
             let program = object.tc(tc_name(direction))?;
-            install_tc(program, root, direction, netlink).await?;
+            install_tc(program, root, cameras, direction, netlink).await?;
         }
         Ok(())
     }
@@ -177,9 +183,9 @@ fn release(pin: &Path) -> Result<()> {
     Ok(())
 }
 
-fn install_xdp(program: &mut Xdp, root: &Root) -> Result<()> {
+fn install_xdp(program: &mut Xdp, root: &Root, cameras: u32) -> Result<()> {
     let pin = root.program(names::OUTBOUND_XDP);
-    if is_same(&pin, program.info())? {
+    if is_same(&pin, program.info(), cameras)? {
         return Ok(());
     }
     for (path, link) in pinned_links(root, names::OUTBOUND_XDP)? {
@@ -194,12 +200,13 @@ fn install_xdp(program: &mut Xdp, root: &Root) -> Result<()> {
 async fn install_tc(
     program: &mut SchedClassifier,
     root: &Root,
+    cameras: u32,
     direction: Direction,
     netlink: &Netlink,
 ) -> Result<()> {
     let name = tc_name(direction);
     let pin = root.program(name);
-    if is_same(&pin, program.info())? {
+    if is_same(&pin, program.info(), cameras)? {
         return Ok(());
     }
     for (path, link) in pinned_links(root, name)? {
@@ -318,14 +325,20 @@ fn pinned_links(root: &Root, program: &str) -> Result<Vec<(PathBuf, FdLink)>> {
     Ok(links)
 }
 
-/// Whether the pinned program has the same instructions as another.
-fn is_same(pin: &Path, other: std::result::Result<ProgramInfo, ProgramError>) -> Result<bool> {
+/// Whether the pinned program has the same instructions as another, and works on the camera map of
+/// the id `cameras` rather than on one of a fence that is gone.
+fn is_same(
+    pin: &Path,
+    other: std::result::Result<ProgramInfo, ProgramError>,
+    cameras: u32,
+) -> Result<bool> {
     if !pin.exists() {
         return Ok(false);
     }
     let what = || format!("comparing {}", pin.display());
     let pinned = ProgramInfo::from_pin(pin).tried(what)?;
-    Ok(pinned.tag() == other.tried(what)?.tag())
+    let maps = pinned.map_ids().tried(what)?.unwrap_or_default();
+    Ok(maps.contains(&cameras) && pinned.tag() == other.tried(what)?.tag())
 }
 
 fn id(info: std::result::Result<ProgramInfo, ProgramError>) -> Result<u32> {

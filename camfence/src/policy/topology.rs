@@ -266,7 +266,7 @@ pub fn on_link_prefixes(ports: &[Link], prefixes: &BTreeMap<u32, Vec<IpNet>>) ->
 pub const fn hooks(hook: config::Hook, kind: Kind) -> &'static [Hook] {
     match (hook, kind) {
         (config::Hook::Auto, Kind::Hardware) => &[Hook::XdpNative, Hook::Tc],
-        (config::Hook::Auto, _) | (config::Hook::Tc, _) => &[Hook::Tc],
+        (config::Hook::Auto | config::Hook::Tc, _) => &[Hook::Tc],
         (config::Hook::Xdp, _) => &[Hook::XdpNative],
         (config::Hook::XdpGeneric, _) => &[Hook::XdpGeneric],
     }

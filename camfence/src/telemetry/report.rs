@@ -173,3 +173,42 @@ fn by_name<S: Serializer>(
     }
     map.end()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_sums_by_effect_and_leaves_out_what_did_not_occur() {
+        let mut counters = CameraCounters::zeroed();
+        let outbound = &mut counters.by[Direction::Outbound.index()];
+        outbound[Reason::Local.index()] = Tally { packets: 2, bytes: 120 };
+        outbound[Reason::Link.index()] = Tally { packets: 1, bytes: 42 };
+        outbound[Reason::Tunnel.index()] = Tally { packets: 5, bytes: 500 };
+        let report = DirectionReport::new(&counters, Direction::Outbound);
+        assert_eq!(report.passed, Count { packets: 3, bytes: 162 });
+        assert_eq!(report.dropped, Count { packets: 5, bytes: 500 });
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["reasons"]["tunnel"]["bytes"], 500);
+        assert_eq!(json["reasons"].as_object().unwrap().len(), 3);
+        let inbound = DirectionReport::new(&counters, Direction::Inbound);
+        assert_eq!(inbound, DirectionReport::default());
+    }
+
+    #[test]
+    fn the_readme_has_a_row_for_every_reason() {
+        let readme = include_str!("../../../README.md");
+        for reason in Reason::ALL {
+            let effect = match reason.effect() {
+                Effect::Pass => "passed",
+                Effect::Drop => "dropped",
+            };
+            let mut description = reason.description().trim_end_matches('.').to_string();
+            if !description.starts_with("ARP") && !description.starts_with("IP") {
+                description[..1].make_ascii_lowercase();
+            }
+            let row = format!("| `{}` | {effect} | {} |", reason.name(), description);
+            assert!(readme.contains(&row), "README.md lacks: {row}");
+        }
+    }
+}
