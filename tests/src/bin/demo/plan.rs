@@ -45,14 +45,8 @@ pub(crate) fn flows() -> Vec<Flow> {
     let mut flows = camera("driveway");
     flows.extend(camera("porch"));
     flows.extend([
-        flow(
-            "cloud-1",
-            "driveway",
-            "connection from outside, TCP 554",
-            Service::Tcp(554),
-            "inbound",
-        ),
-        flow("cloud-1", "porch", "connection from outside, TCP 554", Service::Tcp(554), "inbound"),
+        flow("cloud-1", "driveway", "from outside, TCP 554", Service::Tcp(554), "inbound"),
+        flow("cloud-1", "porch", "from outside, TCP 554", Service::Tcp(554), "inbound"),
         flow("phone", "driveway", "live view, TCP 554", Service::Tcp(554), "local"),
         flow("phone", "porch", "live view, TCP 554", Service::Tcp(554), "local"),
         flow("phone", "cloud-1", "web, TCP 443", Service::Tcp(443), "bystander"),
@@ -68,7 +62,7 @@ fn camera(name: &'static str) -> Vec<Flow> {
         out("cloud-1", call, Service::Udp(10240, CALLS)),
         out("cloud-2", call, Service::Udp(10240, CALLS)),
         out("cloud-3", call, Service::Udp(10240, CALLS)),
-        out("cloud-1", "cloud session, TCP 443", Service::Tcp(443)),
+        out("cloud-1", "cloud, TCP 443", Service::Tcp(443)),
         out("cloud-2", "DNS, UDP 53", Service::Udp(53, 1)),
         out("cloud-3", "NTP, UDP 123", Service::Udp(123, 1)),
         flow(name, "nvr", "video (RTSP), TCP 554", Service::Tcp(554), "local"),

@@ -135,8 +135,13 @@ impl Town {
     /// The address that a host's multicast comes from: over IPv6 the link-local one, which
     /// the kernel makes of the MAC (RFC 4291, appendix A).
     pub(crate) fn multicast_source(&self, name: &str, family: Family) -> IpAddr {
-        let [a, b, c, d, e, f] = self.lab.mac(name).0.map(u16::from);
-        let v6 = [0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f];
+        let mac = self.lab.mac(name).0;
+        let mut v6 = [0; 16];
+        v6[..2].copy_from_slice(&[0xfe, 0x80]);
+        v6[8..11].copy_from_slice(&mac[..3]);
+        v6[8] ^= 2;
+        v6[11..13].copy_from_slice(&[0xff, 0xfe]);
+        v6[13..].copy_from_slice(&mac[3..]);
         family.of(self.lab.ipv4(name).into(), Ipv6Addr::from(v6).into())
     }
 
