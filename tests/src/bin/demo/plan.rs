@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use camfence_tests::traffic::{MDNS_V4, MDNS_V6, SSDP_V4, SSDP_V6};
 
-/// How often a camera calls each of its three addresses.
+/// How often a camera calls each of its three addresses; the text below says so too.
 pub(crate) const CALLS: u32 = 3;
 
 /// What kind of traffic.
@@ -57,7 +57,7 @@ pub(crate) fn flows() -> Vec<Flow> {
 
 fn camera(name: &'static str) -> Vec<Flow> {
     let out = |to, what, service| flow(name, to, what, service, "not-local");
-    let call = "call home, UDP 10240";
+    let call = "3 calls, UDP 10240";
     vec![
         out("cloud-1", call, Service::Udp(10240, CALLS)),
         out("cloud-2", call, Service::Udp(10240, CALLS)),

@@ -28,12 +28,10 @@ pub(crate) struct Reach {
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answered, made } = self;
-        match (answered, made) {
-            (1, 1) => f.write_str("reached"),
-            (_, 1) => f.write_str("dropped"),
-            (0, _) => write!(f, "dropped 0/{made}"),
-            (_, _) if answered == made => write!(f, "reached {answered}/{made}"),
-            _ => write!(f, "partly {answered}/{made}"),
+        match *answered {
+            0 => f.write_str("dropped"),
+            _ if answered == made => f.write_str("reached"),
+            _ => write!(f, "{answered} of {made}"),
         }
     }
 }
