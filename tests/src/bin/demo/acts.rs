@@ -108,6 +108,10 @@ impl<'a> Play<'a> {
         let up = moment(&self.camfence, &mut self.wire)?;
         self.show_ports(&up.status);
         self.internet.discard()?;
+        for camera in [DRIVEWAY, PORCH] {
+            // They have to ask for their neighbours again, so that there is ARP too.
+            self.town.host(camera).ip("neigh flush dev eth0")?;
+        }
         let reaches = traffic::run(self.town, flows)?;
         let header = ["v4 before", "v4 now", "v6 before", "v6 now", "Why"];
         self.print(flows, &header, |index| {

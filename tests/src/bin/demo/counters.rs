@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use camfence_tests::Camfence;
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ pub(crate) struct Moment {
 pub(crate) fn moment(camfence: &Camfence, wire: &mut Wire) -> Result<Moment> {
     for _ in 0..TRIES {
         wire.settle()?;
-        let status = camfence.json(["status"])?;
+        let status = status(camfence)?;
         thread::sleep(Duration::from_millis(10));
         if !wire.read()? {
             let counted = read(&status)?;
@@ -35,6 +35,13 @@ pub(crate) fn moment(camfence: &Camfence, wire: &mut Wire) -> Result<Moment> {
         }
     }
     bail!("the cameras do not stop talking");
+}
+
+fn status(camfence: &Camfence) -> Result<Value> {
+    let outcome = camfence.run(["status", "--json"])?;
+    let said = outcome.stderr.trim().replace('\n', "; ");
+    ensure!(outcome.code == Some(0), "camfence status: {said}");
+    serde_json::from_str(&outcome.stdout).context("camfence status --json printed no JSON")
 }
 
 /// The cameras that the status lists.
