@@ -2,10 +2,11 @@
 //!
 //! Data flows one way: [`config`] → [`policy`] → [`kernel`] (maps and links) → the programs'
 //! verdicts → counters → [`telemetry`]. [`fence`] puts the steps together, [`operations`] adds the
-//! configuration file.
+//! configuration file, [`daemon`] carries them out for as long as it runs.
 
 pub mod capture;
 pub mod config;
+pub mod daemon;
 pub mod fence;
 pub mod kernel;
 pub mod operations;

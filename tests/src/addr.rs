@@ -56,6 +56,12 @@ impl Mac {
     }
 }
 
+impl From<Mac> for camfence_common::mac::Mac {
+    fn from(mac: Mac) -> Self {
+        Self(mac.0)
+    }
+}
+
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, octet) in self.0.iter().enumerate() {

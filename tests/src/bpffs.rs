@@ -1,6 +1,6 @@
 //! A bpf filesystem for one test.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
@@ -13,7 +13,6 @@ use crate::leftovers;
 /// `/sys/fs/bpf`. Dropping it unmounts it, which releases what was pinned in it.
 #[derive(Debug)]
 pub struct BpffsRoot {
-    root: PathBuf,
     dir: TempDir,
 }
 
@@ -25,21 +24,20 @@ impl BpffsRoot {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         mount(Some("bpf"), dir.path(), Some("bpf"), flags, Some("mode=0700"))
             .with_context(|| format!("mounting a bpf filesystem on {}", dir.path().display()))?;
-        Ok(Self { root: dir.path().join("camfence"), dir })
+        Ok(Self { dir })
     }
 
-    /// A directory on it, not made yet: what `camfence --bpffs` is given. `camfence down`
-    /// removes it, which it could not do with the mount point itself.
+    /// Where it is mounted: what `camfence --bpffs` is given.
     pub fn path(&self) -> &Path {
-        &self.root
+        self.dir.path()
     }
 }
 
 impl Drop for BpffsRoot {
     fn drop(&mut self) {
-        if umount2(self.dir.path(), MntFlags::empty()) == Err(Errno::EBUSY) {
+        if umount2(self.path(), MntFlags::empty()) == Err(Errno::EBUSY) {
             // Somebody still has a file open in it: the rest goes when they close it.
-            let _ = umount2(self.dir.path(), MntFlags::MNT_DETACH);
+            let _ = umount2(self.path(), MntFlags::MNT_DETACH);
         }
     }
 }

@@ -131,6 +131,8 @@ impl<'a> Camfence<'a> {
         command.arg("--config").arg(self.config_path());
         command.arg("--bpffs").arg(self.bpffs.path());
         command.args(arguments).stdin(Stdio::null());
+        // A daemon is found by its pin root and this: never one of the machine's own.
+        command.env("CAMFENCE_RUN_DIR", self.dir.path());
         Ok(command)
     }
 

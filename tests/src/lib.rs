@@ -4,6 +4,7 @@
 //!   namespace of its own, gone when the value that describes them is dropped.
 //! - [`bpffs`]: a private bpf filesystem for one test.
 //! - [`frame`]: Ethernet frames that read like sentences.
+//! - [`judge`]: a frame judged by the core on the host and by the programs in the kernel.
 //! - [`wire`]: complete frames into and out of an interface.
 //! - [`traffic`]: real sockets that talk from one namespace to another.
 //! - [`cmd`]: the `camfence` binary, run inside a namespace.
@@ -16,6 +17,7 @@ pub mod bpffs;
 pub mod cmd;
 mod ethtool;
 pub mod frame;
+pub mod judge;
 pub mod lab;
 mod leftovers;
 pub mod netns;
@@ -25,7 +27,7 @@ pub mod wire;
 pub use addr::{Mac, mac};
 pub use bpffs::BpffsRoot;
 pub use cmd::Camfence;
-pub use frame::Frame;
+pub use frame::{Extension, Frame, IpOption};
 pub use lab::{Bridge, Host, Lab};
 pub use netns::Netns;
 pub use wire::RawPort;

@@ -6,7 +6,7 @@ use camfence::{config::edit::NewCamera, operations};
 use camfence_common::mac::Mac;
 use clap::Args;
 
-use super::{Options, change::Summary};
+use super::{Options, change};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -26,8 +26,11 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
         name: arguments.name.clone(),
         profile: arguments.profile.clone(),
     };
-    let done = operations::add(&options.fence()?, &options.config, &camera).await?;
+    let summary = match change::ask(options, &(&camera).into()).await? {
+        Some(summary) => summary,
+        None => (&operations::add(&options.fence()?, &options.config, &camera).await?).into(),
+    };
     let line = format!("added {} ({})", camera.name, camera.mac);
-    Summary::new(done.report).print(&line, options.json)?;
+    change::print(&summary, &line, options.json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,11 @@
 //! Errors as a user sees them: a line that says what and where, and a hint.
 
 use camfence::{
-    config::ConfigError, fence::FenceError, kernel::KernelError, operations::OperationError,
+    config::ConfigError,
+    daemon::{DaemonError, client::ClientError, protocol::Failure},
+    fence::FenceError,
+    kernel::KernelError,
+    operations::OperationError,
     replay::ReplayError,
 };
 
@@ -31,6 +35,9 @@ fn print_problems(error: &ConfigError) {
 }
 
 fn config_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a ConfigError> {
+    if let Some(DaemonError::Operation(OperationError::Config(error))) = error.downcast_ref() {
+        return Some(error);
+    }
     match error.downcast_ref() {
         Some(OperationError::Config(error)) => Some(error),
         _ => error.downcast_ref(),
@@ -40,6 +47,15 @@ fn config_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a 
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<OperationError>() {
         return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<DaemonError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<ClientError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<Failure>() {
+        return error.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<FenceError>() {
         return error.hint();

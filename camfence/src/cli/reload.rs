@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
-use camfence::operations;
+use camfence::{daemon::protocol::Request, operations};
 
-use super::{Options, change::Summary, output::counted};
+use super::{Options, change, output::counted};
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let done = operations::reload(&options.fence()?, &options.config).await?;
-    let cameras = counted(done.config.cameras.len(), "camera");
-    Summary::new(done.report).print(&format!("reloaded: {cameras}"), options.json)?;
+    let summary = match change::ask(options, &Request::Reload).await? {
+        Some(summary) => summary,
+        None => (&operations::reload(&options.fence()?, &options.config).await?).into(),
+    };
+    let cameras = counted(options.load()?.cameras.len(), "camera");
+    change::print(&summary, &format!("reloaded: {cameras}"), options.json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use camfence::operations;
+use camfence::{daemon::protocol::Request, operations};
 use clap::Args;
 
-use super::{Options, change::Summary};
+use super::{Options, change};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -15,7 +15,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let done = operations::remove(&options.fence()?, &options.config, &arguments.camera).await?;
-    Summary::new(done.report).print(&format!("removed {}", arguments.camera), options.json)?;
+    let camera = &arguments.camera;
+    let request = Request::Remove { camera: camera.clone() };
+    let summary = match change::ask(options, &request).await? {
+        Some(summary) => summary,
+        None => (&operations::remove(&options.fence()?, &options.config, camera).await?).into(),
+    };
+    change::print(&summary, &format!("removed {camera}"), options.json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use camfence::daemon;
+
 use super::Options;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let _ = options.fence()?;
-    std::future::pending::<()>().await;
+    daemon::run(options.fence()?, &options.config, &options.bpffs).await?;
     Ok(ExitCode::SUCCESS)
 }

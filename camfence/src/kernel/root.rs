@@ -98,15 +98,20 @@ impl Root {
         }
     }
 
-    /// Removes everything under the root, and the root. Programs whose links were pinned here are
-    /// detached by it.
+    /// Removes what was made under the root and, if nothing else is in it and it is no mount
+    /// point, the root. Programs whose links were pinned here are detached by it.
     pub fn remove(&self) -> Result<()> {
-        match fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(error).tried(|| format!("removing {}", self.path.display()))
+        for directory in [self.links(), self.programs(), self.maps()] {
+            match fs::remove_dir_all(&directory) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).tried(|| format!("removing {}", directory.display()));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        // An empty directory that stays does no harm.
+        let _ = fs::remove_dir(&self.path);
+        Ok(())
     }
 
     /// Directory of the pinned maps.

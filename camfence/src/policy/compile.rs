@@ -115,3 +115,6 @@ fn prefix6(prefix: Ipv6Net) -> Prefix6 {
 fn halves(octets: [u8; 16]) -> [u64; 2] {
     bytemuck::cast(octets)
 }
+
+#[cfg(test)]
+mod tests;

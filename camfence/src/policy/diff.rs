@@ -83,3 +83,6 @@ fn place_profiles(observed: &Observed, policy: &CompiledPolicy) -> (Vec<u32>, Ve
     let indices = policy.profiles.iter().map(&mut place).collect();
     (indices, writes)
 }
+
+#[cfg(test)]
+mod tests;

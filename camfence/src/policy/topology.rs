@@ -271,3 +271,6 @@ pub const fn hooks(hook: config::Hook, kind: Kind) -> &'static [Hook] {
         (config::Hook::XdpGeneric, _) => &[Hook::XdpGeneric],
     }
 }
+
+#[cfg(test)]
+mod tests;

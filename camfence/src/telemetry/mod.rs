@@ -1,3 +1,5 @@
 //! What the counters say, for people, scripts and dashboards.
 
+pub mod http;
+pub mod metrics;
 pub mod report;

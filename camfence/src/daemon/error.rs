@@ -1,0 +1,53 @@
+//! Why there is no daemon.
+
+use std::{io, net::SocketAddr};
+
+use thiserror::Error;
+
+use super::socket::SocketError;
+use crate::operations::OperationError;
+
+/// The daemon cannot serve.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// The fence cannot be put up.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// The control socket cannot be served.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The metrics cannot be served.
+    #[error("cannot serve metrics at {listen}: {source}")]
+    Metrics {
+        /// Where they were to be.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals: {0}")]
+    Signals(io::Error),
+    /// Putting the fence up panicked.
+    #[error("putting the fence up failed unexpectedly")]
+    Crashed,
+}
+
+impl DaemonError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Operation(error) => error.hint(),
+            Self::Socket(error) => error.hint(),
+            Self::Metrics { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                Some("choose another port: [metrics] listen = \"127.0.0.1:9477\"".into())
+            }
+            Self::Metrics { .. } => {
+                Some("it must be an address of this machine: [metrics] listen = …".into())
+            }
+            Self::Signals(_) => None,
+            Self::Crashed => {
+                Some("the log has the details; this is a bug, please report it".into())
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `camfence run`: puts the fence up, then waits for changes and serves metrics. The fence does
+//! not need it, and stays when it ends.
+//!
+//! [`state`] decides, this carries out. [`protocol`] is what the command line says to it through
+//! [`socket_path`]; [`client`] says it.
+
+pub mod client;
+mod error;
+pub mod protocol;
+mod server;
+mod shell;
+mod socket;
+pub mod state;
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal as Arrivals, SignalKind, signal},
+    sync::{mpsc, watch},
+};
+use tracing::info;
+
+pub use self::{
+    error::DaemonError,
+    socket::{RUN_DIR, RUN_DIR_VARIABLE, SocketError, socket_path},
+};
+use self::{
+    server::{Asked, Server},
+    shell::Shell,
+    socket::Socket,
+    state::{Ending, Input, Signal},
+};
+use crate::{config::Config, fence::Fence, operations::OperationError, telemetry};
+
+/// Puts the fence up and serves it until SIGTERM or SIGINT. An error means that it never began to
+/// serve, except for [`DaemonError::Crashed`].
+pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), DaemonError> {
+    let signals = Signals::new().map_err(DaemonError::Signals)?;
+    let socket = Socket::bind(root)?;
+    let config = Config::load(config_path).map_err(OperationError::Config)?;
+    let metrics = match config.metrics {
+        Some(metrics) => Some(bind_metrics(metrics.listen).await?),
+        None => None,
+    };
+    let listen = config.metrics.map(|metrics| metrics.listen);
+    let (live, live_config) = watch::channel(Arc::new(config));
+    let scraper = metrics.map(|listener| {
+        let source = shell::Source::new(fence.clone(), live_config);
+        tokio::spawn(telemetry::http::serve(listener, source))
+    });
+
+    let (send, requests) = mpsc::channel(server::MAX_CONNECTIONS as usize);
+    let server = Server::new(config_path.into(), send);
+    let serving = tokio::spawn(server.clone().serve(socket));
+    let mut shell = Shell::new(fence, config_path.into(), live, listen);
+    let ended = serve(&mut shell, signals, requests).await;
+
+    serving.abort();
+    if let Some(scraper) = scraper {
+        scraper.abort();
+    }
+    server.drain().await;
+    match ended {
+        Ending::Asked => Ok(()),
+        Ending::NotUp => Err(shell.why_not_up()),
+    }
+}
+
+async fn serve(
+    shell: &mut Shell,
+    mut signals: Signals,
+    mut requests: mpsc::Receiver<Asked>,
+) -> Ending {
+    let mut ending = shell.take(Input::Started);
+    while ending.is_none() {
+        ending = tokio::select! {
+            signal = signals.next() => shell.take(Input::Signal(signal)),
+            Some(asked) = requests.recv() => shell.ask(asked),
+            outcome = shell.finished() => shell.take(Input::Finished(outcome)),
+        };
+    }
+    ending.unwrap_or(Ending::Asked)
+}
+
+async fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {
+    let failed = |source| DaemonError::Metrics { listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    info!("metrics at http://{}/metrics", listener.local_addr().map_err(failed)?);
+    Ok(listener)
+}
+
+/// The signals that mean something. From here on they no longer end the process.
+struct Signals {
+    hangup: Arrivals,
+    terminate: Arrivals,
+    interrupt: Arrivals,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.hangup.recv() => Signal::Hangup,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Terminate,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Carries out what the state machine decides, and says so in the log.
+
+use std::{collections::HashMap, future, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, oneshot, watch},
+    task::{JoinHandle, spawn_blocking},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    error::DaemonError,
+    protocol::{Failure, Response, Summary},
+    server::Asked,
+    state::{Change, Command, Ending, Input, RequestId, State},
+};
+use crate::{
+    config::Config,
+    fence::Fence,
+    operations::{self, Done, OperationError},
+    telemetry::{http, metrics::Snapshot},
+};
+
+/// Lines of an error that are logged; a broken configuration can have very many.
+const MOST_LINES: usize = 20;
+
+/// A change under way.
+struct UnderWay {
+    what: String,
+    end: JoinHandle<operations::Result<Done>>,
+}
+
+/// The hands of the state machine.
+pub(super) struct Shell {
+    fence: Fence,
+    config_path: PathBuf,
+    state: State,
+    under_way: Option<UnderWay>,
+    answers: HashMap<RequestId, oneshot::Sender<Response>>,
+    next_id: RequestId,
+    live: watch::Sender<Arc<Config>>,
+    listen: Option<SocketAddr>,
+    not_up: Option<OperationError>,
+}
+
+impl Shell {
+    /// With the configuration that the metrics are read by, and where they are served.
+    pub(super) fn new(
+        fence: Fence,
+        config_path: PathBuf,
+        live: watch::Sender<Arc<Config>>,
+        listen: Option<SocketAddr>,
+    ) -> Self {
+        Self {
+            fence,
+            config_path,
+            state: State::default(),
+            under_way: None,
+            answers: HashMap::new(),
+            next_id: 0,
+            live,
+            listen,
+            not_up: None,
+        }
+    }
+
+    /// Takes in what happened. The daemon ends if that says how.
+    pub(super) fn take(&mut self, input: Input) -> Option<Ending> {
+        let mut ending = None;
+        for command in self.state.handle(input) {
+            match command {
+                Command::Begin(change) => self.begin(change),
+                Command::Respond { id, response } => {
+                    // A peer that does not wait for its answer is its own affair.
+                    let _ = self.answers.remove(&id).map(|answer| answer.send(response));
+                }
+                Command::Exit(how) => ending = Some(how),
+            }
+        }
+        ending
+    }
+
+    /// Takes in a request.
+    pub(super) fn ask(&mut self, Asked { request, answer }: Asked) -> Option<Ending> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.answers.insert(id, answer);
+        self.take(Input::Request { id, request })
+    }
+
+    /// Waits for the end of the change under way; forever if there is none. May be cancelled.
+    pub(super) async fn finished(&mut self) -> Result<Summary, Failure> {
+        let Some(under_way) = &mut self.under_way else { return future::pending().await };
+        let outcome = (&mut under_way.end).await;
+        let what = self.under_way.take().map(|under_way| under_way.what).unwrap_or_default();
+        match outcome {
+            Ok(Ok(done)) => Ok(self.done(&what, done)),
+            Ok(Err(error)) => Err(self.failed(&what, error)),
+            Err(panic) => {
+                error!("{what}: {panic}");
+                Err(Failure::new(
+                    "the change failed unexpectedly",
+                    "the daemon's log has the details; this is a bug, please report it",
+                ))
+            }
+        }
+    }
+
+    /// Why the fence is not up.
+    pub(super) fn why_not_up(self) -> DaemonError {
+        self.not_up.map_or(DaemonError::Crashed, DaemonError::Operation)
+    }
+
+    /// On a thread of its own: a change waits for locks and for the kernel, and signals, peers
+    /// and metrics must not wait with it.
+    fn begin(&mut self, change: Change) {
+        let (fence, path) = (self.fence.clone(), self.config_path.clone());
+        let what = describe(&change);
+        let runtime = Handle::current();
+        let end = spawn_blocking(move || {
+            runtime.block_on(async {
+                match change {
+                    Change::Up => operations::up(&fence, &path).await,
+                    Change::Reload => operations::reload(&fence, &path).await,
+                    Change::Add(camera) => operations::add(&fence, &path, &camera).await,
+                    Change::Remove(camera) => operations::remove(&fence, &path, &camera).await,
+                }
+            })
+        });
+        self.under_way = Some(UnderWay { what, end });
+    }
+
+    fn done(&mut self, what: &str, done: Done) -> Summary {
+        let summary = Summary::from(&done);
+        info!("{what}: {}", outline(&done.config, &summary));
+        for notice in &summary.notices {
+            warn!("{notice}");
+        }
+        let listen = done.config.metrics.map(|metrics| metrics.listen);
+        if listen != self.listen {
+            warn!("[metrics] listen has changed: restart camfence run to serve metrics there");
+        }
+        self.live.send_replace(Arc::new(done.config));
+        summary
+    }
+
+    fn failed(&mut self, what: &str, error: OperationError) -> Failure {
+        let failure = Failure::from(&error);
+        warn!("{what} failed, nothing has changed");
+        for line in error.to_string().lines().take(MOST_LINES) {
+            warn!("{line}");
+        }
+        self.not_up = Some(error);
+        failure
+    }
+}
+
+fn describe(change: &Change) -> String {
+    match change {
+        Change::Up => "up".into(),
+        Change::Reload => "reload".into(),
+        Change::Add(camera) => format!("add {} as {:?}", camera.mac, camera.name),
+        Change::Remove(camera) => format!("remove {camera:?}"),
+    }
+}
+
+/// What a change has led to, on one line.
+fn outline(config: &Config, summary: &Summary) -> String {
+    if !summary.live {
+        return "no fence stands, only the configuration has changed".into();
+    }
+    let interfaces = config.fence.interfaces.join(", ");
+    let mut line = format!("{interfaces} fenced for {} cameras", config.cameras.len());
+    for (what, ports) in [("attached to", &summary.attached), ("detached from", &summary.detached)]
+    {
+        if !ports.is_empty() {
+            line.extend([", ", what, " ", &ports.join(", ")]);
+        }
+    }
+    line
+}
+
+/// Reads the fence when the metrics are asked for.
+#[derive(Clone)]
+pub(super) struct Source {
+    fence: Fence,
+    config: watch::Receiver<Arc<Config>>,
+    /// One reading at a time is enough.
+    reading: Arc<Mutex<()>>,
+}
+
+impl Source {
+    /// A source that names cameras as the latest configuration does.
+    pub(super) fn new(fence: Fence, config: watch::Receiver<Arc<Config>>) -> Self {
+        Self { fence, config, reading: Arc::default() }
+    }
+}
+
+impl http::Source for Source {
+    async fn snapshot(&self) -> Result<Snapshot, String> {
+        let reading = Arc::clone(&self.reading).lock_owned().await;
+        let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
+        let runtime = Handle::current();
+        let read = spawn_blocking(move || {
+            let standing = runtime.block_on(fence.read(&config));
+            drop(reading);
+            standing.map(|standing| Snapshot::new(&config, standing))
+        });
+        read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,206 @@
+//! The daemon as a state machine: what happens goes in, what to do comes out. It does nothing
+//! itself and knows neither time nor files.
+//!
+//! One change is under way at a time; the others wait in the order they came in.
+
+use std::collections::VecDeque;
+
+use super::protocol::{Failure, Request, Response, Summary};
+use crate::config::edit::NewCamera;
+
+/// Changes that may wait for the one under way.
+pub const MAX_WAITING: usize = 8;
+
+/// Tells requests apart.
+pub type RequestId = u64;
+
+/// What happens to the daemon.
+#[derive(Debug)]
+pub enum Input {
+    /// It has started. Comes first, and once.
+    Started,
+    /// Somebody asks for something.
+    Request {
+        /// Names the answer.
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+    },
+    /// A signal arrived.
+    Signal(Signal),
+    /// The change under way has ended.
+    Finished(Result<Summary, Failure>),
+}
+
+/// Signals that mean something to the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGHUP: reload.
+    Hangup,
+    /// SIGTERM or SIGINT: end. The fence stays.
+    Terminate,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Begin a change; [`Input::Finished`] tells its end. None is under way.
+    Begin(Change),
+    /// Answer a request.
+    Respond {
+        /// Which.
+        id: RequestId,
+        /// The answer.
+        response: Response,
+    },
+    /// End. No change is under way and no request without an answer.
+    Exit(Ending),
+}
+
+/// A change of the fence, and perhaps of its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Put the fence up.
+    Up,
+    /// Bring it in line with the configuration on disk.
+    Reload,
+    /// Add a camera.
+    Add(NewCamera),
+    /// Remove a camera, by name or MAC.
+    Remove(String),
+}
+
+/// Why the daemon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to.
+    Asked,
+    /// The fence could not be put up.
+    NotUp,
+}
+
+/// The daemon.
+#[derive(Debug, Default)]
+pub struct State {
+    current: Option<Origin>,
+    waiting: VecDeque<(Origin, Change)>,
+    ending: bool,
+}
+
+/// Who wants a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Start,
+    Hangup,
+    Request(RequestId),
+}
+
+impl State {
+    /// Takes in what happened; gives what is to be done, in this order.
+    pub fn handle(&mut self, input: Input) -> Vec<Command> {
+        match input {
+            Input::Started => self.enqueue(Origin::Start, Change::Up),
+            Input::Signal(Signal::Hangup) => self.hang_up(),
+            Input::Signal(Signal::Terminate) => self.terminate(),
+            Input::Request { id, request } => match self.request(id, request) {
+                Ok(commands) => commands,
+                Err(failure) => vec![respond(id, Err(failure))],
+            },
+            Input::Finished(outcome) => self.finished(outcome),
+        }
+    }
+
+    fn request(&mut self, id: RequestId, request: Request) -> Result<Vec<Command>, Failure> {
+        let change = match request {
+            Request::Ping => return Ok(vec![respond(id, Ok(Summary::default()))]),
+            Request::Reload => Change::Reload,
+            Request::Remove { camera } => Change::Remove(camera),
+            Request::Add { mac, name, profile } => {
+                let mac = mac.parse().map_err(|_| Failure::not_a_request("no such MAC can be"))?;
+                Change::Add(NewCamera { mac, name, profile })
+            }
+        };
+        if self.ending {
+            return Err(ending());
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            return Err(Failure::new("too many changes are waiting", "try again in a moment"));
+        }
+        Ok(self.enqueue(Origin::Request(id), change))
+    }
+
+    /// A reload that has not begun yet sees the file as it is now, so one that waits is enough.
+    fn hang_up(&mut self) -> Vec<Command> {
+        let waits = self.waiting.iter().any(|(origin, _)| *origin == Origin::Hangup);
+        if self.ending || waits {
+            return Vec::new();
+        }
+        self.enqueue(Origin::Hangup, Change::Reload)
+    }
+
+    fn terminate(&mut self) -> Vec<Command> {
+        let mut commands = self.refuse_waiting();
+        if self.current.is_none() {
+            commands.push(Command::Exit(Ending::Asked));
+        }
+        commands
+    }
+
+    fn finished(&mut self, outcome: Result<Summary, Failure>) -> Vec<Command> {
+        let Some(origin) = self.current.take() else { return Vec::new() };
+        let not_up = origin == Origin::Start && outcome.is_err();
+        let mut commands: Vec<Command> = answer(origin, outcome).into_iter().collect();
+        if not_up {
+            commands.extend(self.refuse_waiting());
+            commands.push(Command::Exit(Ending::NotUp));
+        } else if self.ending {
+            commands.push(Command::Exit(Ending::Asked));
+        } else {
+            commands.extend(self.begin_next());
+        }
+        commands
+    }
+
+    /// Begins to end: whoever waits is told, and nobody else gets in.
+    fn refuse_waiting(&mut self) -> Vec<Command> {
+        self.ending = true;
+        let waiting = self.waiting.drain(..);
+        waiting.filter_map(|(origin, _)| answer(origin, Err(ending()))).collect()
+    }
+
+    fn enqueue(&mut self, origin: Origin, change: Change) -> Vec<Command> {
+        self.waiting.push_back((origin, change));
+        self.begin_next().into_iter().collect()
+    }
+
+    fn begin_next(&mut self) -> Option<Command> {
+        if self.current.is_some() {
+            return None;
+        }
+        let (origin, change) = self.waiting.pop_front()?;
+        self.current = Some(origin);
+        Some(Command::Begin(change))
+    }
+}
+
+fn answer(origin: Origin, outcome: Result<Summary, Failure>) -> Option<Command> {
+    match origin {
+        Origin::Start | Origin::Hangup => None,
+        Origin::Request(id) => Some(respond(id, outcome)),
+    }
+}
+
+fn respond(id: RequestId, outcome: Result<Summary, Failure>) -> Command {
+    let response = match outcome {
+        Ok(summary) => Response::Ok(summary),
+        Err(failure) => Response::Error(failure),
+    };
+    Command::Respond { id, response }
+}
+
+fn ending() -> Failure {
+    Failure::new("the daemon is ending", "try again: without a daemon the change is made directly")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Serves the metrics over HTTP: to few, for a short time, in reply to small requests.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
+
+use super::metrics::{Format, Snapshot};
+
+/// Connections that are served at once; others wait to be accepted.
+pub const MAX_CONNECTIONS: usize = 8;
+
+/// How long a client may take to send its request.
+pub const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a connection may last.
+pub const CONNECTION_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Longest request line and headers together, in bytes.
+pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
+
+/// How long to leave a socket alone that cannot accept: most likely no file descriptor is free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the metrics are read from.
+pub trait Source: Clone + Send + Sync + 'static {
+    /// Reads them; an error says why not, on one line.
+    fn snapshot(&self) -> impl Future<Output = Result<Snapshot, String>> + Send;
+}
+
+/// Serves `/metrics` until dropped.
+pub async fn serve<S: Source>(listener: TcpListener, source: S) {
+    let app = router(source);
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let app = app.clone();
+                tokio::spawn(async move {
+                    // Whoever is too slow is cut off.
+                    let _ = timeout(CONNECTION_PATIENCE, converse(stream, app)).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                warn!("cannot accept on the metrics socket: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, app: Router) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_PATIENCE)
+        .max_buf_size(MAX_REQUEST_BYTES)
+        .keep_alive(false);
+    let service = TowerToHyperService::new(app);
+    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+        debug!("a client of the metrics went away: {error}");
+    }
+}
+
+fn router<S: Source>(source: S) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::<S>))
+        .method_not_allowed_fallback(|| async {
+            (StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served\n")
+        })
+        .fallback(|| async { (StatusCode::NOT_FOUND, "the metrics are at /metrics\n") })
+        .with_state(source)
+}
+
+async fn metrics<S: Source>(State(source): State<S>, headers: HeaderMap) -> Response {
+    let format = negotiate(&headers);
+    match scrape(&source, format).await {
+        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
+        Err(error) => {
+            let line = error.lines().collect::<Vec<_>>().join(" ");
+            (StatusCode::SERVICE_UNAVAILABLE, line + "\n").into_response()
+        }
+    }
+}
+
+/// The text is written on a thread of its own: of very many cameras it takes a while.
+async fn scrape(source: &impl Source, format: Format) -> Result<String, String> {
+    let snapshot = source.snapshot().await?;
+    let encoded = spawn_blocking(move || snapshot.encode(format)).await;
+    encoded.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
+/// `OpenMetrics` for whoever asks for it and likes it as well as plain text.
+fn negotiate(headers: &HeaderMap) -> Format {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let (mut open_metrics, mut text) = (0.0, 0.0);
+    for range in accepted.flat_map(|value| value.split(',')) {
+        let (media_type, quality) = media_range(range);
+        if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
+            open_metrics = quality.max(open_metrics);
+        } else if media_type.eq_ignore_ascii_case("text/plain") {
+            text = quality.max(text);
+        }
+    }
+    if open_metrics > 0.0 && open_metrics >= text { Format::OpenMetrics } else { Format::Text }
+}
+
+/// A media type of an Accept header and its quality.
+fn media_range(range: &str) -> (&str, f32) {
+    let mut parts = range.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let quality = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+    (media_type, quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0)))
+}
+
+#[cfg(test)]
+mod tests;

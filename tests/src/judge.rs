@@ -1,0 +1,224 @@
+//! One frame, judged in several ways: by the core on this host, and by the programs in the kernel
+//! (XDP and TC), without an interface.
+//!
+//! Every way answers with a [`Ruling`]: whether the frame goes on, and exactly which counters
+//! moved and by how much. [`Fixture`] is a frame with the ruling it has to get; [`Bench`] sees
+//! that it gets it everywhere.
+
+mod fixture;
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use anyhow::{Result, ensure};
+use camfence::{
+    config::Config,
+    kernel::runner::{MIN_FRAME, Outcome, Program, Runner},
+    policy::compile::{CompiledPolicy, compile},
+};
+use camfence_common::{
+    abi::{Camera, CameraCounters, Profile, Tally},
+    mac::Mac,
+    packet::Bytes as _,
+    reason::{Direction, Effect, Reason},
+    tables::Tables,
+    verdict::{find, judge},
+    wire::ethernet::camera_mac,
+};
+
+pub use self::fixture::{Bench, Expected, Fixture};
+
+/// What became of a frame.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Whether it goes on.
+    pub outcome: Outcome,
+    /// The counters that moved: one for a camera's frame, none for a bystander's.
+    pub moved: Vec<Moved>,
+}
+
+/// A counter that moved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Whose it is.
+    pub camera: Mac,
+    /// For which direction.
+    pub direction: Direction,
+    /// For which reason.
+    pub reason: Reason,
+    /// By how much.
+    pub by: Tally,
+}
+
+impl Ruling {
+    /// A bystander's frame: it passes and nothing is counted.
+    pub const BYSTANDER: Self = Self { outcome: Outcome::Passed, moved: vec![] };
+
+    /// A camera's frame of so many bytes, counted once for a reason.
+    pub fn counted(camera: Mac, direction: Direction, reason: Reason, bytes: usize) -> Self {
+        let outcome = match reason.effect() {
+            Effect::Pass => Outcome::Passed,
+            Effect::Drop => Outcome::Dropped,
+        };
+        let by = Tally { packets: 1, bytes: bytes as u64 };
+        Self { outcome, moved: vec![Moved { camera, direction, reason, by }] }
+    }
+
+    /// The reason, if one counter moved.
+    pub fn reason(&self) -> Option<Reason> {
+        match self.moved.as_slice() {
+            [moved] => Some(moved.reason),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Ruling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.outcome)?;
+        if self.moved.is_empty() {
+            f.write_str(", nothing counted")?;
+        }
+        self.moved.iter().try_for_each(|moved| write!(f, ", {moved:?}"))
+    }
+}
+
+impl fmt::Debug for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { camera, direction, reason, by: Tally { packets, bytes } } = self;
+        let (direction, reason) = (direction.name(), reason.name());
+        write!(f, "{camera} {direction} {reason} +{packets} (+{bytes} bytes)")
+    }
+}
+
+/// The policy of a configuration's text.
+pub fn policy(text: &str) -> Result<CompiledPolicy> {
+    Ok(compile(&Config::parse(Path::new("test.toml"), text)?, &[])?)
+}
+
+/// The core on this host, its tables in memory.
+#[derive(Debug)]
+pub struct Host {
+    cameras: BTreeMap<Mac, Camera>,
+    profiles: Vec<Profile>,
+}
+
+impl Host {
+    /// With a slot for each camera of the policy.
+    ///
+    /// # Panics
+    /// When the policy has more cameras or profiles than fit 32 bits.
+    pub fn new(policy: &CompiledPolicy) -> Self {
+        let number = |index: usize| u32::try_from(index).expect("few enough");
+        let camera = |(slot, (&mac, &profile))| {
+            (mac, Camera { slot: number(slot), profile: number(profile) })
+        };
+        Self {
+            cameras: policy.cameras.iter().enumerate().map(camera).collect(),
+            profiles: policy.profiles.clone(),
+        }
+    }
+
+    /// Judges a frame of any length.
+    pub fn judge(&self, direction: Direction, frame: &[u8]) -> Ruling {
+        let camera = find(direction, frame, self).zip(camera_mac(frame, direction));
+        let Some((camera, mac)) = camera else { return Ruling::BYSTANDER };
+        let verdict = judge(direction, frame, self, camera);
+        Ruling::counted(mac, direction, verdict.reason, frame.len())
+    }
+}
+
+impl Tables for Host {
+    fn camera(&self, mac: Mac) -> Option<Camera> {
+        self.cameras.get(&mac).copied()
+    }
+
+    fn profile(&self, index: u32) -> Option<&Profile> {
+        self.profiles.get(usize::try_from(index).ok()?)
+    }
+}
+
+/// The programs in the kernel, with maps of their own.
+#[derive(Debug)]
+pub struct Kernel {
+    runner: Runner,
+    counters: BTreeMap<Mac, CameraCounters>,
+}
+
+impl Kernel {
+    /// Loads the programs and the policy.
+    pub fn new(policy: &CompiledPolicy) -> Result<Self> {
+        let runner = Runner::new(policy, false)?;
+        let counters = runner.all_counters()?;
+        Ok(Self { runner, counters })
+    }
+
+    /// Judges a frame that [`runs`] accepts. The reason is told by the counters: all of all cameras
+    /// are compared with what they were.
+    pub fn judge(&mut self, program: Program, frame: &[u8]) -> Result<Ruling> {
+        let outcome = self.runner.run(program, frame, frame.len())?;
+        let counters = self.runner.all_counters()?;
+        let before = std::mem::replace(&mut self.counters, counters);
+        ensure!(before.keys().eq(self.counters.keys()), "the cameras changed");
+        Ok(Ruling { outcome, moved: self.moved_since(&before) })
+    }
+
+    /// How many instructions the verifier followed through each program.
+    pub fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
+        Ok(self.runner.verified()?)
+    }
+
+    /// A camera's counter.
+    pub fn tally(&self, camera: Mac, direction: Direction, reason: Reason) -> Tally {
+        let counters = self.counters.get(&camera);
+        counters.map_or(Tally::default(), |c| c.by[direction.index()][reason.index()])
+    }
+
+    fn moved_since(&self, before: &BTreeMap<Mac, CameraCounters>) -> Vec<Moved> {
+        let mut moved = Vec::new();
+        for (&camera, old) in before {
+            for direction in Direction::ALL {
+                for reason in Reason::ALL {
+                    let old = old.by[direction.index()][reason.index()];
+                    let by = less(self.tally(camera, direction, reason), old);
+                    if !by.is_zero() {
+                        moved.push(Moved { camera, direction, reason, by });
+                    }
+                }
+            }
+        }
+        moved
+    }
+}
+
+/// A counter that went back shows as an enormous number, and so does not go unnoticed.
+fn less(new: Tally, old: Tally) -> Tally {
+    Tally {
+        packets: new.packets.wrapping_sub(old.packets),
+        bytes: new.bytes.wrapping_sub(old.bytes),
+    }
+}
+
+/// Whether the kernel takes a frame for a test run.
+///
+/// It takes none shorter than an Ethernet header. TC programs it gives no frame whose EtherType
+/// says IPv4 or IPv6 with less behind it than a fixed header; behind a tag it does not look, so
+/// that truncated packets are tried there.
+pub fn runs(program: Program, frame: &[u8]) -> bool {
+    const IPV4: u16 = 0x0800;
+    const IPV6: u16 = 0x86dd;
+    let header = match frame.be16(12) {
+        _ if program == Program::OutboundXdp => 0,
+        Some(IPV4) => 20,
+        Some(IPV6) => 40,
+        _ => 0,
+    };
+    frame.len() >= MIN_FRAME + header
+}
+
+/// The programs that judge frames of a direction.
+pub const fn programs(direction: Direction) -> &'static [Program] {
+    match direction {
+        Direction::Outbound => &[Program::OutboundXdp, Program::OutboundTc],
+        Direction::Inbound => &[Program::InboundTc],
+    }
+}

@@ -1,0 +1,379 @@
+//! `camfence run`: what it serves, what it survives, and that the fence does not need it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use camfence_tests::cmd::Daemon;
+use camfence_tests::lab::{INTERNET, INTERNET_V4};
+use camfence_tests::traffic::{self, UdpEcho};
+use camfence_tests::{BpffsRoot, Bridge, Camfence, Host, Lab, Mac, Netns, mac};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+const DRIVEWAY: Mac = mac("b0:c5:54:25:5b:0e");
+const ATTIC: Mac = mac("b0:c5:54:25:5b:0f");
+const METRICS: &str = "127.0.0.1:9477";
+const SOON: Duration = Duration::from_secs(10);
+
+/// Two cameras, of which the configuration knows one, and a way to the internet.
+struct Home {
+    lab: Lab,
+    bpffs: BpffsRoot,
+    _echo: UdpEcho,
+}
+
+impl Home {
+    fn new() -> Result<Self> {
+        let camera = |name, mac, ip| Host::new(name).mac(mac).ip(ip).via("192.168.1.1");
+        let lab = Lab::builder()
+            .bridge(Bridge::new("br-cam"))
+            .host(camera("driveway", DRIVEWAY, "192.168.1.31/24"))
+            .host(camera("attic", ATTIC, "192.168.1.32/24"))
+            .host(Host::new("gw").ip("192.168.1.1/24").router())
+            .host(Host::internet_behind("gw"))
+            .build()?;
+        let echo = UdpEcho::open(lab.host(INTERNET), 7)?;
+        Ok(Self { lab, bpffs: BpffsRoot::new()?, _echo: echo })
+    }
+
+    fn camfence(&self) -> Result<Camfence<'_>> {
+        Camfence::new(self.lab.box_ns(), &config(&[("driveway", DRIVEWAY)]), &self.bpffs)
+    }
+
+    fn reaches_internet(&self, camera: &str) -> Result<bool> {
+        let address: IpAddr = INTERNET_V4[0].parse()?;
+        let host = self.lab.host(camera);
+        Ok(traffic::udp_request(host, SocketAddr::new(address, 7), b"hello").is_ok())
+    }
+
+    /// Fails unless exactly these of the two cameras are fenced in.
+    #[track_caller]
+    fn assert_fenced(&self, fenced: &[&str]) -> Result<()> {
+        for camera in ["driveway", "attic"] {
+            assert_eq!(self.reaches_internet(camera)?, !fenced.contains(&camera), "{camera}");
+        }
+        Ok(())
+    }
+}
+
+fn config(cameras: &[(&str, Mac)]) -> String {
+    let fence = "[fence]\ninterfaces = [\"br-cam\"]\nmax_cameras = 64\n";
+    let metrics = format!("[metrics]\nlisten = \"{METRICS}\"\n");
+    let camera =
+        |(name, mac): &(&str, Mac)| format!("[[camera]]\nmac = \"{mac}\"\nname = \"{name}\"\n");
+    fence.to_owned() + &metrics + &cameras.iter().map(camera).collect::<String>()
+}
+
+/// Starts the daemon; the fence is up when this returns.
+fn run(camfence: &Camfence) -> Result<Daemon> {
+    let mut daemon = camfence.start(["run"])?;
+    let deadline = Instant::now() + SOON;
+    while socket(camfence).is_err() {
+        ensure!(daemon.is_running()? && Instant::now() < deadline, "{}", daemon.log()?);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The reload waits for the start.
+    let answer = ask(camfence, json!({"verb": "reload"}))?;
+    ensure!(answer["ok"]["live"] == true, "{answer} {}", daemon.log()?);
+    Ok(daemon)
+}
+
+/// The one socket in the daemon's directory, when somebody listens.
+fn socket(camfence: &Camfence) -> Result<UnixStream> {
+    let stream = UnixStream::connect(socket_path(camfence)?)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(stream)
+}
+
+fn socket_path(camfence: &Camfence) -> Result<PathBuf> {
+    let files = fs::read_dir(camfence.dir())?.flatten().map(|entry| entry.path());
+    files.into_iter().find(|path| path.extension() == Some("sock".as_ref())).context("no socket")
+}
+
+/// Asks about the daemon's own configuration.
+fn ask(camfence: &Camfence, mut request: Value) -> Result<Value> {
+    request["config"] = json!(camfence.config_path().canonicalize()?);
+    say(camfence, format!("{request}\n").as_bytes())
+}
+
+/// Sends bytes; the answer is a line of JSON.
+fn say(camfence: &Camfence, bytes: &[u8]) -> Result<Value> {
+    let mut stream = socket(camfence)?;
+    // A daemon that has read enough closes before all is sent.
+    let _ = stream.write_all(bytes);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(serde_json::from_str(&answer)?)
+}
+
+fn get(netns: &Netns, path: &str) -> Result<String> {
+    let mut stream = netns.run(|| TcpStream::connect(METRICS))?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {METRICS}\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Value of the camera's `not-local` packet counter.
+fn dropped(home: &Home, camera: &str) -> Result<u64> {
+    let text = get(home.lab.box_ns(), "/metrics")?;
+    let wanted = format!("camfence_packets_total{{camera=\"{camera}\",");
+    let line =
+        text.lines().find(|line| line.starts_with(&wanted) && line.contains("\"not-local\""));
+    Ok(line.and_then(|line| line.rsplit_once(' ')).map_or(Ok(0), |(_, value)| value.parse())?)
+}
+
+#[test]
+fn it_fences_and_counts() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let _daemon = run(&camfence)?;
+    home.assert_fenced(&["driveway"])?;
+    let answer = get(home.lab.box_ns(), "/metrics")?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(dropped(&home, "driveway")? > 0, "{answer}");
+    for host in ["driveway", "attic", "gw"] {
+        for direction in ["outbound", "inbound"] {
+            let port = home.lab.port(host);
+            let series = format!(
+                "camfence_enforcing{{interface=\"{port}\",direction=\"{direction}\",hook=\"tc\""
+            );
+            let line = answer.lines().find(|line| line.starts_with(&series));
+            assert!(line.is_some_and(|line| line.ends_with(" 1")), "{series} {answer}");
+        }
+    }
+    assert!(get(home.lab.box_ns(), "/")?.starts_with("HTTP/1.1 404"));
+    Ok(())
+}
+
+#[test]
+fn cameras_come_and_go_through_the_daemon() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let daemon = run(&camfence)?;
+    camfence.run(["add", &ATTIC.to_string(), "--name", "attic"])?.success()?;
+    ensure!(daemon.log()?.contains("attic"), "the daemon did it: {}", daemon.log()?);
+    home.assert_fenced(&["driveway", "attic"])?;
+    assert!(fs::read_to_string(camfence.config_path())?.contains("attic"));
+    assert!(dropped(&home, "attic")? > 0);
+
+    let again = camfence.run(["add", &ATTIC.to_string(), "--name", "loft"])?;
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stderr.starts_with("error: ") && again.stderr.contains("\nhint: "), "{again:?}");
+
+    camfence.run(["remove", "attic"])?.success()?;
+    home.assert_fenced(&["driveway"])?;
+    assert!(!fs::read_to_string(camfence.config_path())?.contains("attic"));
+    Ok(())
+}
+
+#[test]
+fn a_reload_follows_the_file() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let _daemon = run(&camfence)?;
+    camfence.configure(&config(&[("attic", ATTIC)]))?;
+    let answer = ask(&camfence, json!({"verb": "reload"}))?;
+    assert_eq!(answer["ok"]["replaced"], true, "{answer}");
+    home.assert_fenced(&["attic"])?;
+    camfence.configure("[fence\n")?;
+    let outcome = camfence.run(["reload"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    home.assert_fenced(&["attic"])
+}
+
+#[test]
+fn a_hangup_reloads_and_a_bad_file_changes_nothing() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let mut daemon = run(&camfence)?;
+    camfence.configure("[fence]\ninterfaces = [\"br-cam\"]\nmistake = 1\n")?;
+    daemon.signal(Signal::SIGHUP)?;
+    daemon.wait_for_log(SOON, |log| log.contains("reload failed") && log.contains("mistake"))?;
+    assert!(daemon.is_running()?);
+    home.assert_fenced(&["driveway"])?;
+
+    camfence.configure(&config(&[("driveway", DRIVEWAY), ("attic", ATTIC)]))?;
+    daemon.signal(Signal::SIGHUP)?;
+    let deadline = Instant::now() + SOON;
+    while home.reaches_internet("attic")? {
+        ensure!(Instant::now() < deadline, "{}", daemon.log()?);
+    }
+    home.assert_fenced(&["driveway", "attic"])
+}
+
+#[test]
+fn the_fence_outlives_a_daemon_that_is_told_to_end() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let daemon = run(&camfence)?;
+    let mode = fs::metadata(socket_path(&camfence)?)?.permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let outcome = daemon.stop(SOON)?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    home.assert_fenced(&["driveway"])?;
+    socket_path(&camfence).expect_err("it removed its socket");
+    Ok(())
+}
+
+#[test]
+fn it_ends_at_once_while_others_read_and_ask() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let daemon = run(&camfence)?;
+    let outcome = std::thread::scope(|scope| {
+        for _ in 0..4 {
+            // Until it has ended, and these fail.
+            scope.spawn(|| while get(home.lab.box_ns(), "/metrics").is_ok() {});
+            scope.spawn(|| while ask(&camfence, json!({"verb": "reload"})).is_ok() {});
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        daemon.stop(SOON)
+    })?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+    home.assert_fenced(&["driveway"])
+}
+
+#[test]
+fn the_fence_outlives_a_daemon_that_is_killed() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let daemon = run(&camfence)?;
+    home.assert_fenced(&["driveway"])?;
+    let before = dropped(&home, "driveway")?;
+    daemon.signal(Signal::SIGKILL)?;
+    drop(daemon);
+    home.assert_fenced(&["driveway"])?;
+    let status = camfence.json(["status"])?;
+    assert_eq!(status["interfaces"][0]["enforcing"], true, "{status}");
+
+    assert!(socket_path(&camfence)?.exists(), "it had no time to remove its socket");
+    let _daemon = run(&camfence)?;
+    home.assert_fenced(&["driveway"])?;
+    assert!(dropped(&home, "driveway")? > before + 1, "the counters go on");
+    Ok(())
+}
+
+#[test]
+fn a_pin_root_has_one_daemon() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let mut daemon = run(&camfence)?;
+    let second = camfence.run(["run"])?;
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.stderr.contains("error: another camfence run serves "), "{second:?}");
+    assert!(second.stderr.contains("\nhint: "), "{second:?}");
+    assert!(daemon.is_running()?);
+    ask(&camfence, json!({"verb": "ping"}))?;
+    home.assert_fenced(&["driveway"])
+}
+
+#[test]
+fn a_request_about_another_file_is_refused() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let _daemon = run(&camfence)?;
+    let answer = say(&camfence, b"{\"verb\":\"reload\",\"config\":\"/etc/other.toml\"}\n")?;
+    let message = answer["error"]["message"].as_str().context("an error")?;
+    let ours = camfence.config_path().canonicalize()?;
+    assert!(message.contains(ours.to_str().context("a path")?), "{message}");
+    Ok(())
+}
+
+#[test]
+fn nothing_a_peer_sends_stops_it() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let mut daemon = run(&camfence)?;
+    let (deep, huge) = ("[".repeat(60_000) + "\n", vec![b'x'; 1 << 20]);
+    let garbage: [&[u8]; 6] = [
+        b"\n",
+        b"\xff\xfe\x00\n",
+        b"{}\n",
+        b"{\"verb\":\"up\",\"config\":\"\"}\n",
+        deep.as_bytes(),
+        &huge,
+    ];
+    for bytes in garbage {
+        let answer = say(&camfence, bytes)?;
+        assert!(answer["error"]["message"].is_string(), "{answer}");
+    }
+    drop(socket(&camfence)?);
+
+    let silent: Vec<_> = (0..20).map(|_| socket(&camfence)).collect::<Result<_>>()?;
+    let mut slow = socket(&camfence)?;
+    slow.write_all(b"{\"verb\":")?;
+    let answer = ask(&camfence, json!({"verb": "ping"}))?;
+    assert!(answer["ok"].is_object(), "{answer}");
+    let mut told = String::new();
+    slow.read_to_string(&mut told)?;
+    assert!(told.contains("too long"), "{told}");
+    drop(silent);
+
+    assert!(daemon.is_running()?);
+    home.assert_fenced(&["driveway"])
+}
+
+#[test]
+fn many_changes_at_once_are_made_or_refused() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let mut daemon = run(&camfence)?;
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let reload = || ask(&camfence, json!({"verb": "reload"}));
+        let peers: Vec<_> = (0..40).map(|_| scope.spawn(reload)).collect();
+        peers.into_iter().map(|peer| peer.join().expect("no panic")).collect()
+    });
+    let mut made = 0;
+    for answer in answers {
+        let answer = answer?;
+        let refused = answer["error"]["message"] == "too many changes are waiting";
+        assert!(answer["ok"].is_object() || refused, "{answer}");
+        made += usize::from(!refused);
+    }
+    assert!(made > 0);
+    assert!(daemon.is_running()?);
+    home.assert_fenced(&["driveway"])
+}
+
+#[test]
+fn without_the_metrics_address_nothing_is_touched() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let _taken = home.lab.box_ns().run(|| TcpListener::bind(METRICS))?;
+    let outcome = camfence.run(["run"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains(&format!("error: cannot serve metrics at {METRICS}")));
+    home.assert_fenced(&[])
+}
+
+#[test]
+fn without_a_fence_there_is_no_daemon() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    camfence.configure("[fence]\ninterfaces = [\"nowhere\"]\n")?;
+    let outcome = camfence.run(["run"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("error: nowhere: there is no such interface"), "{outcome:?}");
+    assert!(outcome.stderr.contains("\nhint: "), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn metrics_of_a_fence_that_was_taken_down_say_so() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let _daemon = run(&camfence)?;
+    camfence.run(["down"])?.success()?;
+    let answer = get(home.lab.box_ns(), "/metrics")?;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("\r\n\r\nno fence stands"), "{answer}");
+    Ok(())
+}
