@@ -209,9 +209,11 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Whether anything is pinned. The directory itself is the mount point, and stays.
+    /// Whether anything is pinned. The directory itself is the mount point and stays; some
+    /// kernels put files of their own there, with a dot, which no pin can have in its name.
     fn is_pinned(&self) -> bool {
-        self.bpffs.read_dir().is_ok_and(|mut pins| pins.next().is_some())
+        let mut names = self.bpffs.read_dir().into_iter().flatten().flatten();
+        names.any(|entry| !entry.file_name().to_string_lossy().contains('.'))
     }
 
     fn show_ports(&mut self, status: &Value) {
