@@ -52,9 +52,10 @@ pub(crate) fn linear(ctx: &TcContext, bytes: u32) -> Linear {
 impl TcPacket {
     /// Measures a frame, with all its headers where they can be read.
     ///
-    /// The kernel keeps the length on the wire beside the buffer. For a single frame the two
-    /// differ only in a test run: one that was captured in part can be given its whole length, and
-    /// without a context it is not set. For an aggregate it counts repeated headers.
+    /// The kernel keeps a length beside the buffer, `wire_len`. On ingress it lacks the Ethernet
+    /// header, in a test run without a context it is not set, and for an aggregate it counts
+    /// repeated headers. But a test run can give a frame that was captured in part its whole
+    /// length there, so that of a single frame the larger of the two is its length.
     #[inline(always)]
     pub(crate) fn new(ctx: &TcContext) -> Self {
         let linear = linear(ctx, HEADER_WINDOW);
