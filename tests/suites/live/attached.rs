@@ -112,7 +112,11 @@ fn status_says_what_the_kernel_says(attachment: Attachment) -> Result<()> {
     let port = home.lab.port("garage");
     match attachment {
         Attachment::Clsact => {
-            home.lab.box_ns().command("tc").args(["qdisc", "del", "dev", port, "clsact"]).status()?;
+            home.lab
+                .box_ns()
+                .command("tc")
+                .args(["qdisc", "del", "dev", port, "clsact"])
+                .status()?;
         }
         _ => std::fs::remove_file(
             home.bpffs.path().join(format!("links/{}/inbound_tc", fence.ifindex("garage")?)),

@@ -189,7 +189,8 @@ impl<'a> Fence<'a> {
     /// Packets that passed and were dropped, outbound.
     pub(crate) fn outbound(&self, mac: Mac) -> Result<[u64; 2]> {
         let camera = self.camera(mac)?;
-        let count = |verdict: &str| camera["outbound"][verdict]["packets"].as_u64().context("count");
+        let count =
+            |verdict: &str| camera["outbound"][verdict]["packets"].as_u64().context("count");
         Ok([count("passed")?, count("dropped")?])
     }
 }

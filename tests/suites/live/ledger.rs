@@ -27,12 +27,7 @@ impl Ledger {
     }
 
     /// Expects so many packets and bytes.
-    pub(crate) fn add(
-        &mut self,
-        key: (Mac, &'static str, &'static str),
-        packets: u64,
-        bytes: u64,
-    ) {
+    pub(crate) fn add(&mut self, key: (Mac, &'static str, &'static str), packets: u64, bytes: u64) {
         let (all_packets, all_bytes) = self.0.entry(key).or_default();
         *all_packets += packets;
         *all_bytes += bytes;

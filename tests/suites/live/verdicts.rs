@@ -68,8 +68,7 @@ fn outbound_cases(from: Mac) -> Vec<Case> {
 
 /// Lets the bridge learn where a station is; gives the frame that did.
 fn introduce(port: &RawPort, station: Mac, others: &[&RawPort]) -> Result<Vec<u8>> {
-    let frame =
-        Frame::from(station).broadcast().arp_request("192.168.1.1", "192.168.1.99").build();
+    let frame = Frame::from(station).broadcast().arp_request("192.168.1.1", "192.168.1.99").build();
     port.send(&frame)?;
     others.iter().try_for_each(|other| arrives(other, std::slice::from_ref(&frame)))?;
     Ok(frame)
