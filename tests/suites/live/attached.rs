@@ -137,7 +137,7 @@ fn status_says_what_the_kernel_says(attachment: Attachment) -> Result<()> {
 fn down_leaves_nothing(attachment: Attachment) -> Result<()> {
     let home = Home::new(attachment)?;
     let pinned = || -> Result<Vec<_>> {
-        Ok(std::fs::read_dir(home.bpffs.path())?.map(|e| Ok(e?.path())).collect::<Result<_>>()?)
+        std::fs::read_dir(home.bpffs.path())?.map(|e| Ok(e?.path())).collect()
     };
     // The file system has two files of its own.
     let before = pinned()?;

@@ -1,5 +1,7 @@
 //! Changes of a fence that stands, and what they leave alone.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
@@ -19,7 +21,7 @@ fn a_change_of_cameras_keeps_the_others_counters(attachment: Attachment) -> Resu
     let fence = home.fenced()?;
     let mut ledger = Ledger::default();
     let (camera, garage) = (home.wire("driveway")?, home.wire("garage")?);
-    let mut spend = |ledger: &mut Ledger| -> Result<()> {
+    let spend = |ledger: &mut Ledger| -> Result<()> {
         for (reason, frame) in [("not-local", calling_home(CAM)), ("local", recording(CAM))] {
             camera.send(&frame.build())?;
             ledger.outbound(CAM, reason, &frame.build());
@@ -63,10 +65,11 @@ fn a_change_of_cameras_keeps_the_others_counters(attachment: Attachment) -> Resu
 fn a_change_of_local_counts_from_the_next_frame(attachment: Attachment) -> Result<()> {
     let home = Home::new(attachment)?;
     let fence = home.fence(&[])?;
-    let text = |local: &str| {
+    let text = |local: &str| -> Result<()> {
         let mut text = config(&["br-cam"], attachment.hook(), "", &[CAM, CAM2]);
         // The last camera, the garage, has a profile of its own.
-        text += &format!("profile = \"strict\"\n[profile.strict]\nlocal = [{local:?}]\n");
+        text += "profile = \"strict\"\n[profile.strict]\n";
+        writeln!(text, "local = [{local:?}]")?;
         fence.camfence.configure(&text)
     };
     text("192.168.1.10/32")?;

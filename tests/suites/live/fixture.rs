@@ -13,7 +13,7 @@ pub(crate) const NVR: Mac = mac("02:cf:aa:00:00:10");
 pub(crate) const GW: Mac = mac("02:cf:aa:00:00:01");
 
 /// How long nothing may arrive before everything has.
-pub(crate) const QUIET: Duration = Duration::from_millis(60);
+pub(crate) const QUIET: Duration = Duration::from_millis(40);
 /// How long what shall arrive may take.
 pub(crate) const SOON: Duration = Duration::from_secs(3);
 

@@ -14,10 +14,10 @@ use crate::fixture::{
 over_every_attachment!(add_and_remove_act_under_load);
 
 /// Frames of each camera, and how many a second.
-const FRAMES: u64 = 60_000;
+const FRAMES: u64 = 36_000;
 const RATE: u32 = 50_000;
 /// How long a frame may be on its way after it was sent.
-const IN_FLIGHT: Duration = Duration::from_millis(100);
+const IN_FLIGHT: Duration = Duration::from_millis(60);
 
 /// Sends in the background.
 fn send<'scope>(
@@ -108,7 +108,7 @@ fn add_and_remove_act_under_load(attachment: Attachment) -> Result<()> {
 
 #[test]
 fn a_change_of_hook_opens_nothing() -> Result<()> {
-    const COUNT: u64 = 100_000;
+    const COUNT: u64 = 60_000;
     const RATE: u32 = 30_000;
     let home = Home::new(Attachment::Tcx)?;
     let fence = home.fenced()?;
