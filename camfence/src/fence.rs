@@ -169,7 +169,7 @@ impl Fence {
 
     /// Takes the fence down. False if there was none.
     pub async fn down(&self) -> Result<bool> {
-        if !self.root.exists() {
+        if !self.root.exists()? {
             return Ok(false);
         }
         let _lock = self.root.lock()?;
@@ -227,7 +227,7 @@ impl Fence {
     }
 
     fn open(&self, config: &Config) -> Result<(Lock, Maps)> {
-        if !self.root.exists() {
+        if !self.root.exists()? {
             return Err(KernelError::Down { path: self.root.path().into() }.into());
         }
         let lock = self.root.lock()?;

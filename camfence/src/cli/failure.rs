@@ -17,7 +17,7 @@ pub(crate) fn print(error: &anyhow::Error) {
     if let Some(error) = error.chain().find_map(config_error) {
         return print_problems(error);
     }
-    eprintln!("error: {}", one_line(&format!("{error:#}")));
+    eprintln!("error: {}", one_line(&whole(error)));
     if let Some(hint) = error.chain().find_map(hint) {
         eprintln!("hint: {}", one_line(&hint));
     }
@@ -64,6 +64,19 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint();
     }
     error.downcast_ref::<KernelError>().and_then(KernelError::hint)
+}
+
+/// An error with its causes, each said once: some errors say their cause themselves.
+fn whole(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// What others' errors say may span lines; what is printed may not.

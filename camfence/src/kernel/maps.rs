@@ -200,7 +200,8 @@ impl Maps {
 
 /// What the pinned state says; none if nothing is pinned.
 fn state_of(root: &Root) -> Result<Option<State>> {
-    if !root.map(names::STATE).exists() {
+    let path = root.map(names::STATE);
+    if !path.try_exists().tried(|| format!("looking at {}", path.display()))? {
         return Ok(None);
     }
     let state: Array<MapData, Shared<State>> = open(root, names::STATE)?;

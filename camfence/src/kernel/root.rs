@@ -58,9 +58,11 @@ impl Root {
         &self.path
     }
 
-    /// Whether the directory is there.
-    pub fn exists(&self) -> bool {
-        self.path.is_dir()
+    /// Whether there is anything of a fence in the directory. That one may not look is an error,
+    /// not a no.
+    pub fn exists(&self) -> Result<bool> {
+        let maps = self.maps();
+        maps.try_exists().tried(|| format!("looking at {}", maps.display()))
     }
 
     /// Makes the directories. The parent must be on a BPF file system.
@@ -98,9 +100,10 @@ impl Root {
         }
     }
 
-    /// Removes what was made under the root and, if nothing else is in it and it is no mount
-    /// point, the root. Programs whose links were pinned here are detached by it.
+    /// Removes what camfence made under the root, and the root. Programs whose links were pinned
+    /// here are detached by it.
     pub fn remove(&self) -> Result<()> {
+        // The maps go last: while they are there, it can be tried again.
         for directory in [self.links(), self.programs(), self.maps()] {
             match fs::remove_dir_all(&directory) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -109,7 +112,7 @@ impl Root {
                 _ => {}
             }
         }
-        // An empty directory that stays does no harm.
+        // It stays if it is a mount point, or if somebody else has something in it.
         let _ = fs::remove_dir(&self.path);
         Ok(())
     }
