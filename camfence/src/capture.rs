@@ -72,9 +72,9 @@ pub enum Problem {
 
 impl CaptureError {
     /// What the user can do.
-    pub fn hint(&self) -> Option<String> {
-        Some(match &self.problem {
-            Problem::Io(_) => return None,
+    pub fn hint(&self) -> String {
+        match &self.problem {
+            Problem::Io(_) => "name a capture file that is there and that you may read".into(),
             Problem::Empty => "capture some frames first: tcpdump -i PORT -w FILE".into(),
             Problem::Unknown => {
                 "tcpdump -w and Wireshark write such captures; unpack a compressed one first".into()
@@ -86,7 +86,7 @@ impl CaptureError {
             Problem::NotEthernet(_) => {
                 "capture on the camera's Ethernet port, not on \"any\" or a Wi-Fi monitor".into()
             }
-        })
+        }
     }
 }
 

@@ -124,8 +124,7 @@ impl Fence {
     /// version's programs. If it fails, nothing new is left behind and what stood still stands.
     pub async fn up(&self, config: &Config) -> Result<Report> {
         let target = self.target(config).await?;
-        self.root.create()?;
-        let _lock = self.root.lock()?;
+        let _lock = self.root.create()?;
         let fresh = Maps::clear_unfinished(&self.root)?;
         let nothing_attached = self.root.linked()?.is_empty();
         let result = self.up_locked(config, &target, fresh).await;

@@ -46,7 +46,7 @@ impl ReplayError {
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Capture(error) => error.hint(),
+            Self::Capture(error) => Some(error.hint()),
             Self::Kernel(error) => error.hint(),
             Self::Compile(error) => Some(error.hint()),
         }

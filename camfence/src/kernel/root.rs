@@ -15,6 +15,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -65,39 +66,54 @@ impl Root {
         maps.try_exists().tried(|| format!("looking at {}", maps.display()))
     }
 
-    /// Makes the directories. The parent must be on a BPF file system.
-    pub fn create(&self) -> Result<()> {
+    /// Makes the directories, with the lock held. The parent must be on a BPF file system.
+    pub fn create(&self) -> Result<Lock> {
         let existing = self.path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
         let file_system =
             statfs(existing).tried(|| format!("looking at {}", existing.display()))?;
         if u64::try_from(file_system.f_type).ok() != Some(BPF_FS_MAGIC) {
             return Err(KernelError::NoBpffs { path: self.path.clone() });
         }
+        let make = |directory: &Path| {
+            fs::create_dir_all(directory).tried(|| format!("making {}", directory.display()))
+        };
+        let lock = self.lock_made_by(|| make(&self.path))?;
         for directory in [self.maps(), self.programs(), self.links()] {
-            fs::create_dir_all(&directory).tried(|| format!("making {}", directory.display()))?;
+            make(&directory)?;
         }
-        Ok(())
+        Ok(lock)
     }
 
     /// Takes the lock, waiting a while for another process.
     pub fn lock(&self) -> Result<Lock> {
-        let directory =
-            File::open(&self.path).tried(|| format!("opening {}", self.path.display()))?;
+        self.lock_made_by(|| Ok(()))
+    }
+
+    /// Takes the lock on the directory, which `make` sees to. Whoever held it before may have
+    /// removed the directory: then it is another one by now, and a lock on the old worth nothing.
+    fn lock_made_by(&self, make: impl Fn() -> Result<()>) -> Result<Lock> {
         let start = Instant::now();
-        loop {
+        while start.elapsed() < LOCK_PATIENCE {
+            make()?;
+            let directory =
+                File::open(&self.path).tried(|| format!("opening {}", self.path.display()))?;
             match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Lock { _directory: directory }),
-                Err(Errno::WOULDBLOCK) if start.elapsed() < LOCK_PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(Errno::WOULDBLOCK) => {
-                    return Err(KernelError::Locked { path: self.path.clone() });
-                }
+                Ok(()) if self.is(&directory) => return Ok(Lock { _directory: directory }),
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(20)),
                 Err(error) => {
                     return Err(error).tried(|| format!("locking {}", self.path.display()));
                 }
             }
         }
+        Err(KernelError::Locked { path: self.path.clone() })
+    }
+
+    /// Whether an open directory is the one at the path.
+    fn is(&self, directory: &File) -> bool {
+        let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let at_path = fs::metadata(&self.path).map(id).ok();
+        at_path.is_some() && at_path == directory.metadata().map(id).ok()
     }
 
     /// Removes what camfence made under the root, and the root. Programs whose links were pinned
