@@ -43,7 +43,11 @@ fn a_capture_that_cannot_be_replayed_is_refused() -> Result<()> {
     for (name, what) in [("missing", "No such file"), (".", "is a directory")] {
         let path = camfence.dir().join(name);
         let shown = path.to_string_lossy();
-        fails(&camfence.run(["--json", "replay", &shown])?, &[&shown, what], None);
+        fails(
+            &camfence.run(["--json", "replay", &shown])?,
+            &[&shown, what],
+            Some("name a capture"),
+        );
     }
     // One good capture does not make up for a bad one.
     let (good, bad) = (camfence.dir().join("good"), camfence.dir().join("in-frame"));
