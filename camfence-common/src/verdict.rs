@@ -51,72 +51,65 @@ where
     P: Packet + ?Sized,
     T: Tables,
 {
-    let Ok(frame) = ethernet::parse(packet) else { return Verdict::of(Reason::Malformed) };
-    let verdict = match frame.ethertype {
-        EtherType::ARP | EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
-            Ok(Verdict::of(Reason::Link))
+    let case = Case { direction, packet, tables, camera };
+    case.judge().unwrap_or(Verdict::of(Reason::Malformed))
+}
+
+/// A camera's frame, and what it is judged by.
+struct Case<'a, P: ?Sized, T> {
+    direction: Direction,
+    packet: &'a P,
+    tables: &'a T,
+    camera: Camera,
+}
+
+impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
+    #[inline(always)]
+    fn judge(&self) -> Parsed<Verdict> {
+        let frame = ethernet::parse(self.packet)?;
+        match frame.ethertype {
+            EtherType::ARP | EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
+                Ok(Verdict::of(Reason::Link))
+            }
+            EtherType::IPV4 => self.judge_ipv4(frame.payload),
+            EtherType::IPV6 => self.judge_ipv6(frame.payload),
+            _ => Ok(Verdict::of(Reason::EtherType)),
         }
-        EtherType::IPV4 => judge_ipv4(direction, packet, frame.payload, tables, camera),
-        EtherType::IPV6 => judge_ipv6(direction, packet, frame.payload, tables, camera),
-        _ => Ok(Verdict::of(Reason::EtherType)),
-    };
-    verdict.unwrap_or(Verdict::of(Reason::Malformed))
-}
+    }
 
-/// Judges an IPv4 packet.
-#[inline(always)]
-fn judge_ipv4<P, T>(
-    direction: Direction,
-    packet: &P,
-    at: usize,
-    tables: &T,
-    camera: Camera,
-) -> Parsed<Verdict>
-where
-    P: Packet + ?Sized,
-    T: Tables,
-{
-    let header = ipv4::parse(packet, at)?;
-    let (peer, is_on_link) = match direction {
-        Direction::Outbound => (header.destination, is_on_link4(header.destination)),
-        Direction::Inbound => (header.source, is_link_local4(header.source)),
-    };
-    let is_on_link = settle(is_on_link, u64::from(peer));
-    let Some(profile) = tables.profile(camera.profile) else {
-        return Ok(Verdict::of(Reason::NoPolicy));
-    };
-    let is_local = !is_on_link && profile.is_local4(peer);
-    let source_route = header.has_source_route(packet)?;
-    let transport = header.transport(packet)?;
-    Ok(decide(direction, &Facts { is_on_link, is_local, source_route, transport }))
-}
+    #[inline(always)]
+    fn judge_ipv4(&self, at: usize) -> Parsed<Verdict> {
+        let header = ipv4::parse(self.packet, at)?;
+        let (peer, is_on_link) = match self.direction {
+            Direction::Outbound => (header.destination, is_on_link4(header.destination)),
+            Direction::Inbound => (header.source, is_link_local4(header.source)),
+        };
+        let is_on_link = settle(is_on_link, u64::from(peer));
+        let Some(profile) = self.tables.profile(self.camera.profile) else {
+            return Ok(Verdict::of(Reason::NoPolicy));
+        };
+        let is_local = !is_on_link && profile.is_local4(peer);
+        let source_route = header.has_source_route(self.packet)?;
+        let transport = header.transport(self.packet)?;
+        Ok(decide(self.direction, &Facts { is_on_link, is_local, source_route, transport }))
+    }
 
-/// Judges an IPv6 packet.
-#[inline(always)]
-fn judge_ipv6<P, T>(
-    direction: Direction,
-    packet: &P,
-    at: usize,
-    tables: &T,
-    camera: Camera,
-) -> Parsed<Verdict>
-where
-    P: Packet + ?Sized,
-    T: Tables,
-{
-    let header = ipv6::parse(packet, at)?;
-    let (peer, is_on_link) = match direction {
-        Direction::Outbound => (header.destination, is_on_link6(header.destination)),
-        Direction::Inbound => (header.source, is_link_local6(header.source)),
-    };
-    let is_on_link = settle(is_on_link, peer[0]);
-    let Some(profile) = tables.profile(camera.profile) else {
-        return Ok(Verdict::of(Reason::NoPolicy));
-    };
-    let is_local = !is_on_link && profile.is_local6(peer);
-    let transport = header.transport(packet)?;
-    let source_route = transport.routing;
-    Ok(decide(direction, &Facts { is_on_link, is_local, source_route, transport }))
+    #[inline(always)]
+    fn judge_ipv6(&self, at: usize) -> Parsed<Verdict> {
+        let header = ipv6::parse(self.packet, at)?;
+        let (peer, is_on_link) = match self.direction {
+            Direction::Outbound => (header.destination, is_on_link6(header.destination)),
+            Direction::Inbound => (header.source, is_link_local6(header.source)),
+        };
+        let is_on_link = settle(is_on_link, peer[0]);
+        let Some(profile) = self.tables.profile(self.camera.profile) else {
+            return Ok(Verdict::of(Reason::NoPolicy));
+        };
+        let is_local = !is_on_link && profile.is_local6(peer);
+        let transport = header.transport(self.packet)?;
+        let source_route = transport.routing;
+        Ok(decide(self.direction, &Facts { is_on_link, is_local, source_route, transport }))
+    }
 }
 
 /// What is known of a packet when the rules are applied.
