@@ -137,9 +137,16 @@ fn outcome(command: &mut Command) -> Result<Outcome> {
     })
 }
 
-/// A verb of somebody without privileges, who may read the configuration.
+/// A verb of somebody without privileges, who may read the configuration. They get a copy of the
+/// program, as the one that was built may lie where they may not look, such as in root's home.
 pub(crate) fn as_nobody(bench: &Bench, camfence: &Camfence<'_>, verb: &[&str]) -> Result<Outcome> {
-    let mut command = Command::new(binary()?);
+    let place = tempfile::Builder::new()
+        .prefix("cf-nobody-")
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir()?;
+    let program = place.path().join("camfence");
+    fs::copy(binary()?, &program)?;
+    let mut command = Command::new(program);
     command.arg("--config").arg(camfence.config_path());
     command.arg("--bpffs").arg(bench.bpffs.path()).args(verb);
     command.uid(NOBODY).gid(NOBODY);
