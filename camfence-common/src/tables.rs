@@ -25,9 +25,14 @@ impl Prefix4 {
 
 impl Prefix6 {
     /// Whether an address (wire order) is in the prefix.
+    ///
+    /// Without a branch between the halves: with one, LLVM lays a loop over prefixes out so that
+    /// it falls into its head from above, which kernels before 6.8 or so refuse ("back-edge").
     #[inline(always)]
     pub const fn contains(&self, address: [u64; 2]) -> bool {
-        address[0] & self.mask[0] == self.network[0] && address[1] & self.mask[1] == self.network[1]
+        let high = (address[0] & self.mask[0]) ^ self.network[0];
+        let low = (address[1] & self.mask[1]) ^ self.network[1];
+        high | low == 0
     }
 }
 
