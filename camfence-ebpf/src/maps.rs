@@ -1,8 +1,11 @@
 //! The maps. Each is private to this file and reached through a function that says what absent
 //! means.
 
+use core::ptr;
+
 use aya_ebpf::{
-    btf_maps::{ArrayOfMaps, HashMap},
+    bindings::bpf_map_type::{BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH},
+    helpers::generated::bpf_map_lookup_elem,
     macros::{btf_map, map},
     maps::{Array, PerCpuArray},
 };
@@ -22,7 +25,60 @@ static STATE: Array<State> = Array::with_max_entries(1, 0);
 /// The live camera map, by way of one pointer: userspace replaces a policy by filling another map
 /// and changing the pointer. Written by userspace. No map, or no entry: a bystander.
 #[btf_map]
-static CAMERAS: ArrayOfMaps<HashMap<MacKey, Camera, 1>, 1> = ArrayOfMaps::new();
+static CAMERAS: LiveCameras = LiveCameras {
+    r#type: ptr::null(),
+    key: ptr::null(),
+    value: ptr::null(),
+    max_entries: ptr::null(),
+    map_flags: ptr::null(),
+    values: [],
+};
+
+/// Definition of an array of maps. The loader reads the fields' types; nobody reads the fields.
+#[repr(C)]
+struct LiveCameras {
+    r#type: *const [i32; BPF_MAP_TYPE_ARRAY_OF_MAPS as usize],
+    key: *const u32,
+    value: *const u32,
+    max_entries: *const [i32; 1],
+    map_flags: *const [i32; 0],
+    values: [*const CameraMap; 0],
+}
+
+/// Definition of a camera map, with the sizes of key and value instead of their types (as aya's
+/// own has them): kernels 5.15 to 6.1 take a map in place of this one only if both or neither
+/// have type information, and userspace makes its maps without.
+#[repr(C)]
+struct CameraMap {
+    r#type: *const [i32; BPF_MAP_TYPE_HASH as usize],
+    key_size: *const [i32; size_of::<MacKey>()],
+    value_size: *const [i32; size_of::<Camera>()],
+    max_entries: *const [i32; 1],
+    map_flags: *const [i32; 0],
+}
+
+// SAFETY: the pointers are null and stand for types; nothing is read through them.
+unsafe impl Sync for LiveCameras {}
+
+impl LiveCameras {
+    /// A camera's entry in the live map.
+    #[inline(always)]
+    fn get(&self, mac: Mac) -> Option<Camera> {
+        let (first, key) = (0_u32, MacKey::new(mac));
+        // SAFETY: `self` is the map to the kernel, and `first` a key of it.
+        let live = unsafe {
+            bpf_map_lookup_elem(ptr::from_ref(self).cast_mut().cast(), (&raw const first).cast())
+        };
+        if live.is_null() {
+            return None;
+        }
+        // SAFETY: the kernel returned a map whose keys are `MacKey`s.
+        let camera = unsafe { bpf_map_lookup_elem(live, (&raw const key).cast()) };
+        // SAFETY: the kernel returned no or a pointer to a value of the map, and no value of a
+        // live camera map is ever changed or reused (see `Camera`).
+        unsafe { camera.cast::<Camera>().as_ref() }.copied()
+    }
+}
 
 /// The policies that cameras point to. Written by userspace. An element that was never written
 /// is no policy.
@@ -41,10 +97,7 @@ pub(crate) struct Maps;
 impl Tables for Maps {
     #[inline(always)]
     fn camera(&self, mac: Mac) -> Option<Camera> {
-        let camera = CAMERAS.get_value_ptr_mut(0, &MacKey::new(mac))?;
-        // SAFETY: the kernel returned a pointer to a value of the map, and no value of a live
-        // camera map is ever changed or reused (see `Camera`).
-        Some(unsafe { *camera })
+        CAMERAS.get(mac)
     }
 
     #[inline(always)]
