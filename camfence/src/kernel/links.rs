@@ -3,6 +3,7 @@
 use std::{
     fs, mem,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use aya::{
@@ -30,6 +31,10 @@ use crate::policy::topology::{Attached, Hook, Link, Mode};
 /// before it could let a frame pass unseen.
 const CLSACT_PRIORITY: u16 = 1;
 const CLSACT_HANDLE: u16 = 0xcf;
+
+/// How often, and how many times, it is looked whether an XDP program is off: for two seconds.
+const DETACH_POLL: Duration = Duration::from_millis(5);
+const DETACH_POLLS: usize = 400;
 
 /// The pinned programs of a fence.
 #[derive(Debug)]
@@ -127,13 +132,28 @@ impl Programs {
     ) -> Result<()> {
         release(&self.root.link(port.index, program_name(direction, hook)))?;
         if hook != Hook::Tc {
-            return Ok(());
+            return self.await_detached(netlink, port).await;
         }
         let program = id(self.tc(direction).info())?;
         for filter in netlink.clsact_programs(port.index, side(direction)).await? {
             if filter.program == program {
                 drop(clsact_link(port, direction)?);
             }
+        }
+        Ok(())
+    }
+
+    /// Waits until the kernel says that our XDP program is off a port: on 5.10 a link
+    /// that was pinned detaches some time after its pin went, whoever had it open.
+    async fn await_detached(&self, netlink: &Netlink, port: &Link) -> Result<()> {
+        let program = id(self.outbound_xdp.info())?;
+        for _ in 0..DETACH_POLLS {
+            let links = netlink.links().await?;
+            let now = links.iter().find(|link| link.index == port.index).and_then(|link| link.xdp);
+            if now.is_none_or(|xdp| xdp.program != program) {
+                break;
+            }
+            tokio::time::sleep(DETACH_POLL).await;
         }
         Ok(())
     }
