@@ -27,7 +27,7 @@ impl Prefix6 {
     /// Whether an address (wire order) is in the prefix.
     ///
     /// Without a branch between the halves: with one, LLVM lays a loop over prefixes out so that
-    /// it falls into its head from above, which kernels before 6.8 or so refuse ("back-edge").
+    /// it falls into its head from above, which 5.10 and 6.1 refuse ("back-edge"; 6.12 does not).
     #[inline(always)]
     pub const fn contains(&self, address: [u64; 2]) -> bool {
         let high = (address[0] & self.mask[0]) ^ self.network[0];
