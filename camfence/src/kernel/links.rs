@@ -190,10 +190,10 @@ pub fn forget(root: &Root, ifindex: u32) -> Result<()> {
     fs::remove_dir_all(&directory).tried(|| format!("removing {}", directory.display()))
 }
 
-/// Removes a pinned link, if it is there; what it attached is detached when this returns.
+/// Removes a pinned link, if it is there, and with it what it attached.
 ///
-/// The link is opened first: the kernel detaches at once when a descriptor closes, but some time
-/// later when the last reference was a pin.
+/// The link is opened first: current kernels detach at once when a descriptor closes, but some
+/// time later when the last reference was a pin. Older ones always take their time.
 fn release(pin: &Path) -> Result<()> {
     if !pin.exists() {
         return Ok(());

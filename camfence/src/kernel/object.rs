@@ -125,19 +125,36 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program> {
 
 fn refused(program: &str, error: &ProgramError) -> KernelError {
     let reason = match error {
+        // EPERM; the verifier's own refusal is EACCES.
+        ProgramError::LoadError { io_error, .. }
+            if io_error.raw_os_error() == Some(Errno::PERM.raw_os_error()) =>
+        {
+            return KernelError::NotPermitted { what: format!("loading program {program}") };
+        }
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = verifier_log.to_string();
-            let last = log.lines().rev().find(|line| !line.trim().is_empty());
-            last.map_or_else(|| io_error.to_string(), |line| format!("{io_error}: {line}"))
+            let said = log.lines().rev().find(|line| !is_statistic(line));
+            said.map_or_else(|| io_error.to_string(), |line| format!("{io_error}: {line}"))
         }
         other => other.to_string(),
     };
-    match error {
-        ProgramError::LoadError { io_error, .. }
-            if io_error.kind() == std::io::ErrorKind::PermissionDenied =>
-        {
-            KernelError::NotPermitted { what: format!("loading program {program}") }
-        }
-        _ => KernelError::Refused { program: program.into(), reason },
+    KernelError::Refused { program: program.into(), reason }
+}
+
+/// Whether a line of the verifier's log says how hard it worked, rather than what it found.
+fn is_statistic(line: &str) -> bool {
+    const STATISTICS: [&str; 3] = ["processed ", "stack depth ", "verification time "];
+    line.trim().is_empty() || STATISTICS.iter().any(|start| line.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_told_from_findings() {
+        assert!(is_statistic("processed 0 insns (limit 1000000) max_states_per_insn 0"));
+        assert!(is_statistic("  "));
+        assert!(!is_statistic("back-edge from insn 590 to 591"));
     }
 }
