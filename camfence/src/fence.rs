@@ -201,15 +201,12 @@ impl Fence {
 
     async fn up_locked(&self, config: &Config, target: &Target, fresh: bool) -> Result<Report> {
         let wanted = config.fence.max_cameras;
-        if !fresh {
-            check_size(&Maps::open(&self.root)?, wanted)?;
-        }
+        let standing = if fresh { None } else { Some(self.open_to_change(config)?) };
         let options = Options { max_cameras: wanted, root: Some(&self.root), log: false };
         let mut object = Object::load(&options)?;
-        let mut maps = if fresh {
-            Maps::make(&mut object, wanted, Some(&self.root))?
-        } else {
-            Maps::open(&self.root)?
+        let mut maps = match standing {
+            Some(maps) => maps,
+            None => Maps::make(&mut object, wanted, Some(&self.root))?,
         };
         Programs::install(&mut object, &self.root, &self.netlink).await?;
         // A new fence knows its cameras before its first frame; one that stands keeps its policy
@@ -230,9 +227,15 @@ impl Fence {
             return Err(KernelError::Down { path: self.root.path().into() }.into());
         }
         let lock = self.root.lock()?;
-        let maps = Maps::open(&self.root)?;
-        check_size(&maps, config.fence.max_cameras)?;
-        Ok((lock, maps))
+        Ok((lock, self.open_to_change(config)?))
+    }
+
+    /// The maps of a fence that stands, if they have the room that the configuration wants. The
+    /// lock must be held.
+    fn open_to_change(&self, config: &Config) -> Result<Maps> {
+        let maps = Maps::open_to_change(&self.root)?;
+        let (live, wanted) = (maps.max_cameras()?, config.fence.max_cameras);
+        if live == wanted { Ok(maps) } else { Err(KernelError::OtherSize { live, wanted }.into()) }
     }
 
     async fn target(&self, config: &Config) -> Result<Target> {
@@ -403,11 +406,6 @@ fn named_ports<'a>(config: &Config, links: &'a [Link]) -> Vec<(String, Option<&'
         }
     }
     found
-}
-
-fn check_size(maps: &Maps, wanted: u32) -> Result<()> {
-    let live = maps.max_cameras()?;
-    if live == wanted { Ok(()) } else { Err(KernelError::OtherSize { live, wanted }.into()) }
 }
 
 fn write_policy(maps: &mut Maps, policy: &CompiledPolicy, report: &mut Report) -> Result<()> {

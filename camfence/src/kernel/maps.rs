@@ -55,7 +55,7 @@ impl std::fmt::Debug for Maps {
 }
 
 impl Maps {
-    /// Opens the pinned maps of a fence that stands.
+    /// Opens the pinned maps of a fence that stands, to read them.
     pub fn open(root: &Root) -> Result<Self> {
         match state_of(root)? {
             Some(State { abi: ABI, .. }) => {}
@@ -64,14 +64,21 @@ impl Maps {
             }
             _ => return Err(KernelError::Down { path: root.path().into() }),
         }
-        let mut maps = Self {
+        Ok(Self {
             state: open(root, names::STATE)?,
             cameras: open(root, names::CAMERAS)?,
             live: open(root, LIVE)?,
             profiles: open(root, names::PROFILES)?,
             counters: open(root, names::COUNTERS)?,
             root: Some(root.clone()),
-        };
+        })
+    }
+
+    /// Opens the pinned maps of a fence that stands, to change them. Only with the lock held: a
+    /// replacement that is found half done is one that a process did not live to finish, and not
+    /// one that another is about to finish.
+    pub fn open_to_change(root: &Root) -> Result<Self> {
+        let mut maps = Self::open(root)?;
         maps.finish_replacement(root)?;
         Ok(maps)
     }

@@ -1,6 +1,9 @@
 //! Changes of a fence that stands, and what they leave alone.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -106,4 +109,37 @@ fn a_change_of_local_counts_from_the_next_frame(attachment: Attachment) -> Resul
         .build();
     nvr.send(&answer)?;
     arrives(&garage, &[answer])
+}
+
+/// Reading takes no lock, and must not get in the way of a change.
+#[test]
+fn reading_leaves_a_change_under_way_alone() -> Result<()> {
+    let home = Home::new(Attachment::Tcx)?;
+    let fence = home.fenced()?;
+    let (changing, done) = (&fence, &AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| -> Result<()> {
+                    while !done.load(Ordering::Relaxed) {
+                        fence.camfence.run(["status"])?.success()?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        let change = || -> Result<()> {
+            for _ in 0..25 {
+                changing.verb(&["add", &CAM3.to_string(), "--name", "attic"])?;
+                changing.verb(&["remove", "attic"])?;
+            }
+            Ok(())
+        };
+        let changed = change();
+        done.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.join().expect("a reader")?;
+        }
+        changed
+    })
 }
