@@ -16,11 +16,10 @@ use camfence::{
     policy::compile::{CompiledPolicy, compile},
 };
 use camfence_common::{
-    abi::{Camera, CameraCounters, Profile, Tally},
+    abi::{CameraCounters, Tally},
     mac::Mac,
     packet::Bytes as _,
     reason::{Direction, Effect, Reason},
-    tables::Tables,
     verdict::{find, judge},
     wire::ethernet::camera_mac,
 };
@@ -95,45 +94,22 @@ pub fn policy(text: &str) -> Result<CompiledPolicy> {
     Ok(compile(&Config::parse(Path::new("test.toml"), text)?, &[])?)
 }
 
-/// The core on this host, its tables in memory.
+/// The core on this host, the policy as its tables.
 #[derive(Debug)]
-pub struct Host {
-    cameras: BTreeMap<Mac, Camera>,
-    profiles: Vec<Profile>,
-}
+pub struct Host(CompiledPolicy);
 
 impl Host {
-    /// With a slot for each camera of the policy.
-    ///
-    /// # Panics
-    /// When the policy has more cameras or profiles than fit 32 bits.
+    /// With a policy.
     pub fn new(policy: &CompiledPolicy) -> Self {
-        let number = |index: usize| u32::try_from(index).expect("few enough");
-        let camera = |(slot, (&mac, &profile))| {
-            (mac, Camera { slot: number(slot), profile: number(profile) })
-        };
-        Self {
-            cameras: policy.cameras.iter().enumerate().map(camera).collect(),
-            profiles: policy.profiles.clone(),
-        }
+        Self(policy.clone())
     }
 
     /// Judges a frame of any length.
     pub fn judge(&self, direction: Direction, frame: &[u8]) -> Ruling {
-        let camera = find(direction, frame, self).zip(camera_mac(frame, direction));
+        let camera = find(direction, frame, &self.0).zip(camera_mac(frame, direction));
         let Some((camera, mac)) = camera else { return Ruling::BYSTANDER };
-        let verdict = judge(direction, frame, self, camera);
+        let verdict = judge(direction, frame, &self.0, camera);
         Ruling::counted(mac, direction, verdict.reason, frame.len())
-    }
-}
-
-impl Tables for Host {
-    fn camera(&self, mac: Mac) -> Option<Camera> {
-        self.cameras.get(&mac).copied()
-    }
-
-    fn profile(&self, index: u32) -> Option<&Profile> {
-        self.profiles.get(usize::try_from(index).ok()?)
     }
 }
 

@@ -129,12 +129,6 @@ impl Runner {
         let cameras = self.maps.cameras()?.into_iter();
         cameras.map(|(mac, camera)| Ok((mac, self.maps.counters(camera.slot)?))).collect()
     }
-
-    /// A camera's counters; none for a MAC that is not registered.
-    pub fn counters(&self, mac: Mac) -> Result<Option<CameraCounters>> {
-        let cameras = self.maps.cameras()?;
-        cameras.get(&mac).map(|camera| self.maps.counters(camera.slot)).transpose()
-    }
 }
 
 fn run_xdp(program: &Xdp, bytes: &[u8]) -> Result<Outcome> {

@@ -10,7 +10,7 @@ use camfence_common::{
     verdict::{Verdict, find, judge},
     wire::length,
 };
-use camfence_tests::{Extension, Frame, IpOption, judge::Host, judge::policy};
+use camfence_tests::{Extension, Frame, IpOption, judge::policy};
 
 use crate::{CAM4, CAM6, HOME, NVR4, NVR6, VENDOR4, VENDOR6, cam, to4, to6};
 
@@ -47,9 +47,9 @@ impl Packet for Buffer {
 }
 
 fn verdict(buffer: &Buffer) -> Verdict {
-    let host = Host::new(&policy(HOME).expect("a policy"));
-    let camera = find(Direction::Outbound, buffer, &host).expect("a camera's frame");
-    judge(Direction::Outbound, buffer, &host, camera)
+    let policy = policy(HOME).expect("a policy");
+    let camera = find(Direction::Outbound, buffer, &policy).expect("a camera's frame");
+    judge(Direction::Outbound, buffer, &policy, camera)
 }
 
 /// The reason for a frame of which so many tags were taken off.
