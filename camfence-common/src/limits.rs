@@ -12,4 +12,19 @@ pub const MAX_PROFILES: usize = 256;
 /// Most local prefixes of one profile, counted separately for IPv4 and IPv6.
 pub const MAX_LOCAL_PREFIXES: usize = 64;
 
+/// Most allowances of one profile, presets counted as what they stand for.
+pub const MAX_ALLOWANCES: usize = 64;
+
+/// Most names that one profile lets DNS queries ask for.
+pub const MAX_DNS_NAMES: usize = 64;
+
+/// Most addresses or networks bound to one camera, counted separately for IPv4 and IPv6.
+pub const MAX_BOUND: usize = 4;
+
+/// Most ports that have a policy for unknown sources other than to let them pass.
+pub const MAX_STRANGER_PORTS: u32 = 128;
+
+/// Unknown sources that are remembered; of more, those seen last.
+pub const MAX_SIGHTINGS: u32 = 1_024;
+
 const _: () = assert!(DEFAULT_MAX_CAMERAS <= MAX_CAMERAS);

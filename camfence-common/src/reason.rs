@@ -75,6 +75,10 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// The fence was opened for the camera, and its time is not over.
+    Opened = "opened", Pass;
+    /// From a source that is not registered, on a sealed port.
+    Sealed = "sealed", Drop;
     /// Truncated, tagged too deep, or a header length that cannot be.
     Malformed = "malformed", Drop;
     /// ARP, EAPOL, LLDP or 802.11 pre-authentication: a protocol of the link itself.
@@ -85,10 +89,22 @@ reasons! {
     Tunnel = "tunnel", Drop;
     /// An IPv4 source route or an IPv6 routing header: it reaches outside through a local address.
     SourceRoute = "source-route", Drop;
+    /// From, or in the name of, an address that is not one of those bound to the camera.
+    Spoof = "spoof", Drop;
+    /// A DNS query that the profile does not let through.
+    Dns = "dns", Drop;
+    /// A request to a router to open a port, or a search for one that would.
+    PortMapping = "port-mapping", Drop;
+    /// A service no camera should offer: router advertisements, redirects, DHCP.
+    Rogue = "rogue", Drop;
     /// An address that a router does not forward: link-local, local broadcast or multicast.
     OnLink = "on-link", Pass;
     /// An address in the profile's local networks.
     Local = "local", Pass;
+    /// A destination, protocol and port that the profile allows.
+    Allowed = "allowed", Pass;
+    /// A later fragment of what could be allowed: without its ports, nobody can tell.
+    Fragment = "fragment", Drop;
     /// From a camera to an address outside its local networks.
     NotLocal = "not-local", Drop;
     /// To a camera from an address outside its local networks.

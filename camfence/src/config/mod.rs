@@ -9,10 +9,12 @@ mod validate;
 pub mod write;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::File,
     io::{self, Read},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -47,8 +49,24 @@ pub struct Config {
     pub profiles: Vec<Profile>,
     /// `[[camera]]`, in the order of the file.
     pub cameras: Vec<Camera>,
+    /// `[interface.NAME]`, by name: what differs on a port, or on all ports of a bridge.
+    pub interfaces: BTreeMap<String, Interface>,
     /// `[metrics]`; without it nothing listens.
     pub metrics: Option<Metrics>,
+}
+
+impl Profile {
+    /// A profile with its local networks and nothing else said.
+    pub fn new(name: impl Into<String>, local: Local) -> Self {
+        Self {
+            name: name.into(),
+            local,
+            allow: Vec::new(),
+            dns: Dns::Pass,
+            port_mapping: Guard::Pass,
+            rogue: Guard::Deny,
+        }
+    }
 }
 
 /// What holds for the fence as a whole.
@@ -109,6 +127,19 @@ pub enum Unknown {
     /// They pass.
     #[default]
     Pass,
+    /// They are dropped: the port is sealed.
+    Drop,
+    /// They are judged as a camera's, by the profile at this place in [`Config::profiles`].
+    Profile(usize),
+}
+
+/// What differs on an interface from what `[fence]` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Where in the kernel to attach.
+    pub hook: Option<Hook>,
+    /// What happens to frames of devices that are not registered.
+    pub unknown: Option<Unknown>,
 }
 
 /// Whether verdicts are carried out.
@@ -117,6 +148,8 @@ pub enum Mode {
     /// They are.
     #[default]
     Enforce,
+    /// They are counted, and every frame passes.
+    Audit,
 }
 
 impl Mode {
@@ -124,6 +157,7 @@ impl Mode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Enforce => "enforce",
+            Self::Audit => "audit",
         }
     }
 }
@@ -135,6 +169,72 @@ pub struct Profile {
     pub name: String,
     /// What its cameras may reach.
     pub local: Local,
+    /// What else they may reach, presets written out, at most
+    /// [`MAX_ALLOWANCES`](camfence_common::limits::MAX_ALLOWANCES).
+    pub allow: Vec<Allowance>,
+    /// Which names they may ask DNS servers for.
+    pub dns: Dns,
+    /// Whether they may ask a router to open a port.
+    pub port_mapping: Guard,
+    /// Whether they may act as a router or a DHCP server.
+    pub rogue: Guard,
+}
+
+/// An exception for a destination, protocol and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// The entry it comes from, as it is written.
+    pub text: String,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Ports of the peer; none for all, and for protocols without ports.
+    pub ports: Option<RangeInclusive<u16>>,
+    /// The peer; none for any.
+    pub to: Option<IpNet>,
+}
+
+/// The protocol of an allowance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP in IPv4, ICMPv6 in IPv6.
+    Icmp,
+    /// Another, by its number.
+    Number(u8),
+}
+
+/// Whether a guard lets its frames on to the other rules or drops them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// They are judged like others.
+    Pass,
+    /// They are dropped wherever they go.
+    Deny,
+}
+
+/// Which names a camera may ask DNS servers for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Dns {
+    /// Any; queries are judged like other frames.
+    #[default]
+    Pass,
+    /// None.
+    Deny,
+    /// Those of a list, at most [`MAX_DNS_NAMES`](camfence_common::limits::MAX_DNS_NAMES), over UDP.
+    Only(Vec<DnsName>),
+}
+
+/// A name, or all names below one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DnsName {
+    /// The name, in lower case, labels parted by dots, without one at the end. Labels consist of
+    /// letters, digits, `-` and `_`.
+    pub name: String,
+    /// Whether what is meant are the names below it (`*.`), and not itself.
+    pub below: bool,
 }
 
 /// Destinations a profile treats as home.
@@ -165,6 +265,11 @@ pub struct Camera {
     pub name: String,
     /// Its place in [`Config::profiles`].
     pub profile: usize,
+    /// Addresses, as networks of one, and networks it may send from; empty for any. At most
+    /// [`MAX_BOUND`](camfence_common::limits::MAX_BOUND) of each family.
+    pub addresses: Vec<IpNet>,
+    /// Whether its verdicts are carried out; [`Mode::Audit`] if that is the fence's mode.
+    pub mode: Mode,
 }
 
 /// The metrics endpoint.

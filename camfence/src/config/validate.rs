@@ -37,7 +37,14 @@ pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Con
         problems.sort_by_key(|problem| problem.line);
         return Err(problems);
     }
-    Ok(Config { path: path.to_owned(), fence, profiles, cameras, metrics })
+    Ok(Config {
+        path: path.to_owned(),
+        fence,
+        profiles,
+        cameras,
+        interfaces: BTreeMap::new(),
+        metrics,
+    })
 }
 
 /// The walk through the raw configuration. After a mistake it goes on with a stand-in.
@@ -107,8 +114,7 @@ impl Check<'_> {
         raw: &BTreeMap<Text, Table<RawProfile>>,
         fence_local: &Local,
     ) -> Vec<Profile> {
-        let mut profiles =
-            vec![Profile { name: DEFAULT_PROFILE.to_owned(), local: fence_local.clone() }];
+        let mut profiles = vec![Profile::new(DEFAULT_PROFILE, fence_local.clone())];
         for (name, Table(profile)) in raw {
             let local = self.local(profile.local.as_deref());
             let local = local.unwrap_or_else(|| fence_local.clone());
@@ -117,7 +123,7 @@ impl Check<'_> {
                 profiles[0].local = local;
             } else {
                 self.profile_name(name);
-                profiles.push(Profile { name: name.as_ref().clone(), local });
+                profiles.push(Profile::new(name.as_ref(), local));
             }
         }
         self.profile_count(raw);

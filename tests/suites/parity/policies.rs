@@ -28,12 +28,17 @@ pub(crate) struct Policy {
 impl Policy {
     /// As a configuration.
     pub(crate) fn config(&self) -> Config {
-        let profile = |(index, prefixes): (usize, &Vec<IpNet>)| Profile {
-            name: format!("profile-{index}"),
-            local: Local { prefixes: prefixes.clone(), auto: false },
+        let profile = |(index, prefixes): (usize, &Vec<IpNet>)| {
+            let local = Local { prefixes: prefixes.clone(), auto: false };
+            Profile::new(format!("profile-{index}"), local)
         };
-        let camera =
-            |(&mac, &profile)| config::Camera { mac, name: format!("camera {mac}"), profile };
+        let camera = |(&mac, &profile)| config::Camera {
+            mac,
+            name: format!("camera {mac}"),
+            profile,
+            addresses: vec![],
+            mode: Mode::Enforce,
+        };
         Config {
             path: PathBuf::new(),
             fence: Fence {
@@ -45,6 +50,7 @@ impl Policy {
             },
             profiles: self.profiles.iter().enumerate().map(profile).collect(),
             cameras: self.cameras.iter().map(camera).collect(),
+            interfaces: BTreeMap::new(),
             metrics: None,
         }
     }

@@ -6,7 +6,7 @@ use camfence_common::mac::Mac;
 
 use super::{Check, suggestion};
 use crate::config::{
-    Camera, Problem, Profile,
+    Camera, Mode, Problem, Profile,
     error::quoted,
     raw::{RawCamera, Table, Text},
 };
@@ -88,7 +88,13 @@ impl Check<'_> {
                 .as_ref()
                 .map_or(Some(0), |name| self.profile(name, &by_name, profiles));
             if let (Some(mac), Some(name), Some(profile)) = (mac, name, profile) {
-                cameras.push(Camera { mac, name, profile });
+                cameras.push(Camera {
+                    mac,
+                    name,
+                    profile,
+                    addresses: Vec::new(),
+                    mode: Mode::Enforce,
+                });
             }
         }
         cameras

@@ -13,7 +13,7 @@ fn nets(nets: &[&str]) -> Vec<IpNet> {
 }
 
 fn profile(name: &str, prefixes: Vec<IpNet>, auto: bool) -> config::Profile {
-    config::Profile { name: name.into(), local: config::Local { prefixes, auto } }
+    config::Profile::new(name, config::Local { prefixes, auto })
 }
 
 /// What the core makes of an address.
