@@ -7,9 +7,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limits::{MAX_LOCAL_PREFIXES, MAX_PROFILES},
+    limits::{MAX_ALLOWANCES, MAX_BOUND, MAX_LOCAL_PREFIXES, MAX_PROFILES},
     mac::Mac,
     reason::Reason,
+    verifier::Unknown,
 };
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
@@ -20,13 +21,21 @@ pub const ABI: u32 = 2;
 pub mod names {
     /// Array, one element: [`State`](super::State).
     pub const STATE: &str = "STATE";
-    /// Array of maps, one element: the live hash map of [`MacKey`](super::MacKey) to
+    /// Array of maps, one element: the live hash map of [`Key`](super::Key) to
     /// [`Camera`](super::Camera).
     pub const CAMERAS: &str = "CAMERAS";
     /// Array of [`Profile`](super::Profile).
     pub const PROFILES: &str = "PROFILES";
+    /// LPM trie of [`NameKey`](super::NameKey) to [`NameRule`](super::NameRule).
+    pub const NAMES: &str = "NAMES";
+    /// Array, one element: not zero if the live map may have an entry for unknown sources.
+    pub const STRANGERS: &str = "STRANGERS";
+    /// Array of deadlines, by slot: until when, in nanoseconds since boot, a camera is opened.
+    pub const DEADLINES: &str = "DEADLINES";
     /// Per-CPU array of [`CameraCounters`](super::CameraCounters), by slot.
     pub const COUNTERS: &str = "COUNTERS";
+    /// LRU hash map of [`SightingKey`](super::SightingKey) to [`Sighting`](super::Sighting).
+    pub const SIGHTINGS: &str = "SIGHTINGS";
     /// XDP, outbound, for frames in one buffer.
     pub const OUTBOUND_XDP: &str = "outbound_xdp";
     /// XDP, outbound, for frames in several buffers (jumbo MTU; kernel 5.18).
@@ -54,37 +63,104 @@ pub struct State {
     pub max_cameras: u32,
 }
 
-/// Key of the camera map: a MAC, padded so that the kernel hashes it as whole words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Pod, Zeroable)]
+/// Key of the live camera map: a registered MAC, or the unknown sources of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 #[repr(C)]
-pub struct MacKey {
-    mac: Mac,
-    zero: [u8; 2],
+pub struct Key {
+    bytes: [u8; 6],
+    /// [`Key::MAC`] or [`Key::PORT`]; whole words are what the kernel hashes best.
+    kind: [u8; 2],
 }
 
-impl MacKey {
+impl Key {
+    const MAC: [u8; 2] = [0, 0];
+    const PORT: [u8; 2] = [0, 1];
+
     /// The key of a MAC.
-    pub const fn new(mac: Mac) -> Self {
-        Self { mac, zero: [0; 2] }
+    pub const fn of_mac(mac: Mac) -> Self {
+        Self { bytes: mac.0, kind: Self::MAC }
     }
 
-    /// The MAC of a key.
-    pub const fn mac(self) -> Mac {
-        self.mac
+    /// The key of the unknown sources of a port, by its interface index.
+    pub const fn of_port(ifindex: u32) -> Self {
+        let [a, b, c, d] = ifindex.to_ne_bytes();
+        Self { bytes: [a, b, c, d, 0, 0], kind: Self::PORT }
+    }
+
+    /// Whose key it is. None if this version never writes such a one.
+    pub const fn subject(self) -> Option<Subject> {
+        match self.kind {
+            Self::MAC => Some(Subject::Camera(Mac(self.bytes))),
+            Self::PORT => {
+                let [a, b, c, d, ..] = self.bytes;
+                Some(Subject::Strangers(u32::from_ne_bytes([a, b, c, d])))
+            }
+            _ => None,
+        }
     }
 }
 
-/// A registered camera: value of the camera map.
+/// Whom an entry of the live camera map is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A registered camera.
+    Camera(Mac),
+    /// Unknown sources on a port, by its interface index.
+    Strangers(u32),
+}
+
+impl Subject {
+    /// Its key.
+    pub const fn key(self) -> Key {
+        match self {
+            Self::Camera(mac) => Key::of_mac(mac),
+            Self::Strangers(ifindex) => Key::of_port(ifindex),
+        }
+    }
+}
+
+/// A registered camera, or what stands for the unknown sources of a port: value of the camera map.
 ///
 /// Never changed in place. A hash map may reuse the memory of a replaced or removed entry while
 /// a program still reads it, so a live camera map only gains entries; anything else is a new map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Camera {
-    /// Index of the camera's counters.
+    /// Index of its counters and its deadline.
     pub slot: u32,
     /// Index of its profile.
     pub profile: u32,
+    /// [`Camera::AUDIT`] and the like.
+    pub flags: u32,
+    /// Zero.
+    pub zero: u32,
+    /// IPv4 addresses it may send from, if addresses are bound; the rest is [`Prefix4::NOTHING`].
+    pub bound4: [Prefix4; MAX_BOUND],
+    /// IPv6 addresses it may send from, if addresses are bound; the rest is [`Prefix6::NOTHING`].
+    pub bound6: [Prefix6; MAX_BOUND],
+}
+
+impl Camera {
+    /// Its verdicts are counted and not carried out.
+    pub const AUDIT: u32 = 1;
+    /// It stands for the unknown sources of a port.
+    pub const STRANGERS: u32 = 2;
+    /// Nothing from it passes.
+    pub const SEALED: u32 = 4;
+    /// It may send only from bound addresses.
+    pub const BOUND: u32 = 8;
+
+    /// A number that the BPF verifier knows nothing of.
+    #[inline(always)]
+    pub const fn unknown(&self) -> Unknown {
+        Unknown::new(self.slot as u64 | (self.profile as u64) << 32)
+    }
+
+    /// Whether a flag is set.
+    #[inline(always)]
+    pub const fn is(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
 }
 
 /// An IPv4 prefix: an address is in it when `address & mask == network`. All wire order.
@@ -108,6 +184,30 @@ pub struct Prefix6 {
     pub mask: [u64; 2],
 }
 
+impl Prefix4 {
+    /// No address is in it.
+    pub const NOTHING: Self = Self { network: u32::MAX, mask: 0 };
+}
+
+impl Prefix6 {
+    /// No address is in it.
+    pub const NOTHING: Self = Self { network: [u64::MAX; 2], mask: [0; 2] };
+}
+
+/// What an allowance allows at its destination. Ports are numbers in the machine's byte order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Service {
+    /// The protocol's number in IPv4 and in IPv6.
+    pub protocol: [u8; 2],
+    /// Not zero if only some ports are meant.
+    pub has_ports: u16,
+    /// The first port.
+    pub first_port: u16,
+    /// The last port.
+    pub last_port: u16,
+}
+
 /// A policy that cameras share. An element is written once and not again while a camera in the
 /// live map points to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -115,19 +215,107 @@ pub struct Prefix6 {
 pub struct Profile {
     /// [`Profile::WRITTEN`]; anything else is an element that was never written, and no policy.
     pub written: u32,
+    /// [`Profile::NO_DNS`] and the like.
+    pub guards: u32,
     /// How many of [`local4`](Self::local4) count.
     pub local4_len: u16,
     /// How many of [`local6`](Self::local6) count.
     pub local6_len: u16,
+    /// How many allowances there are.
+    pub allow_len: u16,
+    /// Zero.
+    pub zero: u16,
     /// Local IPv4 networks.
     pub local4: [Prefix4; MAX_LOCAL_PREFIXES],
     /// Local IPv6 networks.
     pub local6: [Prefix6; MAX_LOCAL_PREFIXES],
+    /// Where each allowance goes in IPv4.
+    pub to4: [Prefix4; MAX_ALLOWANCES],
+    /// Where each allowance goes in IPv6.
+    pub to6: [Prefix6; MAX_ALLOWANCES],
+    /// What each allowance allows there.
+    pub services: [Service; MAX_ALLOWANCES],
 }
 
 impl Profile {
     /// Marks an element that was written: "cfnc" as a number.
     pub const WRITTEN: u32 = u32::from_be_bytes(*b"cfnc");
+    /// DNS is denied.
+    pub const NO_DNS: u32 = 1;
+    /// DNS is denied but for queries for the profile's entries in the map of names.
+    pub const LISTED_DNS: u32 = 2;
+    /// Port mapping is denied.
+    pub const NO_PORT_MAPPING: u32 = 4;
+    /// Services no camera should offer are denied.
+    pub const NO_ROGUE: u32 = 8;
+
+    /// Whether one of some guards is up.
+    #[inline(always)]
+    pub const fn guards(&self, guards: u32) -> bool {
+        self.guards & guards != 0
+    }
+}
+
+/// Bytes that a name fills in a key at most: 255 as in a message (RFC 1035 §2.3.4), without the
+/// root's.
+pub const MAX_NAME: usize = 254;
+
+/// Key of the map of names: a profile and a name from its end, so that a name is a prefix of those
+/// below it. Each label is in lower case, reversed, and followed by a dot: `pool.ntp.org` is
+/// `gro.ptn.loop.`. The data of an LPM trie's key is at most 256 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct NameKey {
+    /// Index of the profile; wire order, although no wire sees it: a trie compares bits from the first byte's highest.
+    pub profile: [u8; 2],
+    /// The name; only as many bytes as the prefix length says count.
+    pub name: [u8; MAX_NAME],
+}
+
+/// Which names an entry of the map of names lists. The trie finds the longest entry only, so that an entry
+/// says all that holds for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct NameRule {
+    /// Bytes of the entry's name: whether a name found is the entry itself or one below it.
+    pub len: u16,
+    /// Not zero if the name itself is listed.
+    pub itself: u8,
+    /// Not zero if the names below are listed.
+    pub below: u8,
+}
+
+impl NameRule {
+    /// Whether it lists a name of so many bytes, for which it was found.
+    #[inline(always)]
+    pub const fn lists(&self, len: usize) -> bool {
+        if len == self.len as usize { self.itself != 0 } else { self.below != 0 }
+    }
+}
+
+/// Key of the map of unknown sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct SightingKey {
+    /// Interface index of the port it was seen on.
+    pub ifindex: u32,
+    /// The source.
+    pub mac: Mac,
+    /// Zero.
+    pub zero: [u8; 2],
+}
+
+/// What was seen of an unknown source. Times are nanoseconds since boot, suspension included
+/// (`CLOCK_BOOTTIME`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct Sighting {
+    /// When it was first seen.
+    pub first: u64,
+    /// When it was last seen.
+    pub last: u64,
+    /// Its frames and bytes.
+    pub tally: Tally,
 }
 
 /// What one counter holds.
@@ -181,9 +369,13 @@ mod tests {
     fn sizes_are_those_of_this_abi() {
         assert_eq!(ABI, 2);
         assert_eq!(size_of::<State>(), 8);
-        assert_eq!(size_of::<MacKey>(), 8);
-        assert_eq!(size_of::<Camera>(), 8);
-        assert_eq!(size_of::<Profile>(), 8 + 64 * 8 + 64 * 32);
+        assert_eq!(size_of::<Key>(), 8);
+        assert_eq!(size_of::<Camera>(), 16 + 4 * 8 + 4 * 32);
+        assert_eq!(size_of::<Profile>(), 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8);
+        assert_eq!(size_of::<NameKey>(), 256);
+        assert_eq!(size_of::<NameRule>(), 4);
+        assert_eq!(size_of::<SightingKey>(), 12);
+        assert_eq!(size_of::<Sighting>(), 32);
         assert_eq!(size_of::<CameraCounters>(), 2 * 18 * 16);
     }
 }

@@ -11,8 +11,8 @@ const _: () = assert!(HEADER_WINDOW as usize == MAX_OFFSET + 1 + 16);
 
 /// The bytes of a frame, from its destination MAC.
 ///
-/// Offsets are at most [`MAX_OFFSET`] and those of words are even, as headers are. `None` means
-/// that the frame ends before.
+/// Offsets of words are even, as headers are. `None` means that the frame ends before, or that the
+/// offset is beyond [`MAX_OFFSET`].
 pub trait Bytes {
     /// The byte at an offset.
     fn byte(&self, at: usize) -> Option<u8>;
@@ -48,11 +48,17 @@ pub trait Packet: Bytes {
 
 impl Bytes for [u8] {
     fn byte(&self, at: usize) -> Option<u8> {
+        if at > MAX_OFFSET {
+            return None;
+        }
         self.get(at).copied()
     }
 
     fn words<const N: usize>(&self, at: usize) -> Option<[u16; N]> {
-        let bytes = self.get(at..at.checked_add(2 * N)?)?;
+        if at > MAX_OFFSET {
+            return None;
+        }
+        let bytes = self.get(at..at + 2 * N)?;
         let mut words = [0; N];
         for (word, pair) in words.iter_mut().zip(bytes.chunks_exact(2)) {
             *word = u16::from_ne_bytes([pair[0], pair[1]]);

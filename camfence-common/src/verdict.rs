@@ -3,18 +3,25 @@
 //! [`find`] tells a camera's frame from a bystander's, [`judge`] says what happens to it, and that
 //! is all there is. Both are the same for XDP, TC and the host; a hook brings the bytes
 //! ([`Packet`]) and the tables ([`Tables`]), and turns the reason into its own action.
+//!
+//! [`decide`](Case::decide) applies the rules in their order. Those about where a packet goes are
+//! here; the guards are in [`guard`], those about whom it says it is from in [`source`].
+
+mod guard;
+mod source;
 
 use crate::{
-    abi::Camera,
+    abi::{Camera, Profile},
     packet::{Bytes, Packet},
     reason::{Direction, Reason},
-    tables::Tables,
-    verifier::settle,
+    tables::{Allowances, Allowed, Carried, Tables},
+    verifier::{forget, settle},
     wire::{
         Parsed,
         ethernet::{self, EtherType},
-        extension::Transport,
+        extension::{Family, Transport},
         ipv4, ipv6,
+        transport::{self, Numbers},
     },
 };
 
@@ -33,20 +40,36 @@ impl Verdict {
     }
 }
 
-/// Finds the camera whose frame this is. `None` for a bystander's, which passes whatever it holds
-/// and costs this one look-up.
+/// Finds the camera whose frame this is, or what stands for the unknown sources of the port
+/// (`port` gives its interface index). `None` for a bystander's frame, which passes whatever it
+/// holds and costs this one look-up.
 #[inline(always)]
-pub fn find<B, T>(direction: Direction, bytes: &B, tables: &T) -> Option<Camera>
+pub fn find<'t, B, T>(
+    direction: Direction,
+    bytes: &B,
+    tables: &'t T,
+    port: impl FnOnce() -> u32,
+) -> Option<&'t Camera>
 where
     B: Bytes + ?Sized,
     T: Tables,
 {
-    tables.camera(ethernet::camera_mac(bytes, direction)?)
+    let mac = ethernet::camera_mac(bytes, direction)?;
+    if let Some(camera) = tables.camera(mac) {
+        return Some(camera);
+    }
+    let strangers = tables.strangers(port)?;
+    let concerned = match direction {
+        Direction::Outbound => true,
+        // Seals are for what devices send; and groups have members that are no strangers.
+        Direction::Inbound => !strangers.is(Camera::SEALED) && !mac.is_multicast(),
+    };
+    concerned.then_some(strangers)
 }
 
 /// Judges a camera's frame. What is not understood is dropped.
 #[inline(always)]
-pub fn judge<P, T>(direction: Direction, packet: &P, tables: &T, camera: Camera) -> Verdict
+pub fn judge<P, T>(direction: Direction, packet: &P, tables: &T, camera: &Camera) -> Verdict
 where
     P: Packet + ?Sized,
     T: Tables,
@@ -60,87 +83,180 @@ struct Case<'a, P: ?Sized, T> {
     direction: Direction,
     packet: &'a P,
     tables: &'a T,
-    camera: Camera,
+    camera: &'a Camera,
+}
+
+/// What is known of a packet when the rules are applied.
+///
+/// Addresses are looked up before the headers behind the first are walked: the verifier then
+/// goes through the lists of networks once, not once for each way through the headers.
+struct Facts<'a> {
+    profile: &'a Profile,
+    marks: Marks,
+    /// The allowances for its peer's address, if it is neither on link nor local.
+    allowances: Allowances,
+    transport: Transport,
+}
+
+/// What the IP header told.
+#[derive(Clone, Copy)]
+struct Marks(usize);
+
+impl Marks {
+    /// The peer's address never leaves the link or the site.
+    const ON_LINK: usize = 1;
+    /// The peer's address is in the profile's local networks. Not asked if on link.
+    const LOCAL: usize = 2;
+    /// It takes its way through an address of its sender's choice.
+    const SOURCE_ROUTE: usize = 4;
+    /// It is said to be from another than the camera.
+    const FOREIGN: usize = 8;
+    /// It is from a camera without an address.
+    const UNSPECIFIED: usize = 16;
+    /// It is IPv6.
+    const IPV6: usize = 32;
+
+    const fn has(self, mark: usize) -> bool {
+        self.0 & mark != 0
+    }
+
+    const fn family(self) -> Family {
+        if self.has(Self::IPV6) { Family::Ipv6 } else { Family::Ipv4 }
+    }
+
+    #[inline(always)]
+    const fn mark(mark: usize, is_so: bool) -> usize {
+        if is_so { mark } else { 0 }
+    }
 }
 
 impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     #[inline(always)]
     fn judge(&self) -> Parsed<Verdict> {
-        let frame = ethernet::parse(self.packet)?;
-        match frame.ethertype {
-            EtherType::ARP | EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
-                Ok(Verdict::of(Reason::Link))
-            }
-            EtherType::IPV4 => self.judge_ipv4(frame.payload),
-            EtherType::IPV6 => self.judge_ipv6(frame.payload),
-            _ => Ok(Verdict::of(Reason::EtherType)),
+        if self.camera.is(Camera::SEALED) {
+            return Ok(Verdict::of(Reason::Sealed));
         }
+        if self.is_opened() {
+            return Ok(Verdict::of(Reason::Opened));
+        }
+        let frame = ethernet::parse(self.packet, self.camera.unknown())?;
+        match frame.ethertype {
+            EtherType::IPV4 | EtherType::IPV6 => {}
+            EtherType::ARP => return self.judge_arp(frame.payload).map(Verdict::of),
+            EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
+                return Ok(Verdict::of(Reason::Link));
+            }
+            _ => return Ok(Verdict::of(Reason::EtherType)),
+        }
+        let Some(profile) = self.tables.profile(self.camera.profile) else {
+            return Ok(Verdict::of(Reason::NoPolicy));
+        };
+        let facts = if frame.ethertype == EtherType::IPV4 {
+            self.read_ipv4(frame.payload, profile)?
+        } else {
+            self.read_ipv6(frame.payload, profile)?
+        };
+        let reason = self.decide(&facts).unwrap_or(Reason::Malformed);
+        Ok(Verdict { reason, transport: Some(facts.transport) })
+    }
+
+    /// The clock is read only for a camera that was opened.
+    #[inline(always)]
+    fn is_opened(&self) -> bool {
+        let deadline = self.tables.deadline(self.camera.slot);
+        let opened = deadline != 0 && self.tables.now() < deadline;
+        settle(opened, self.camera.unknown())
     }
 
     #[inline(always)]
-    fn judge_ipv4(&self, at: usize) -> Parsed<Verdict> {
+    fn read_ipv4<'a>(&self, at: usize, profile: &'a Profile) -> Parsed<Facts<'a>> {
         let header = ipv4::parse(self.packet, at)?;
         let (peer, is_on_link) = match self.direction {
             Direction::Outbound => (header.destination, is_on_link4(header.destination)),
             Direction::Inbound => (header.source, is_link_local4(header.source)),
         };
-        let is_on_link = settle(is_on_link, u64::from(peer));
-        let Some(profile) = self.tables.profile(self.camera.profile) else {
-            return Ok(Verdict::of(Reason::NoPolicy));
-        };
-        let is_local = !is_on_link && profile.is_local4(peer);
-        let source_route = header.has_source_route(self.packet)?;
-        let transport = header.transport(self.packet)?;
-        Ok(decide(self.direction, &Facts { is_on_link, is_local, source_route, transport }))
+        let unknown = self.camera.unknown();
+        let place = Self::place(settle(is_on_link, unknown), || profile.is_local4(peer, unknown));
+        let allowances =
+            if place == 0 { profile.allowances4(peer, unknown) } else { Allowances::NONE };
+        let route = Marks::mark(Marks::SOURCE_ROUTE, header.has_source_route(self.packet)?);
+        let marks = Marks(forget(place | route | self.source4(header.source), unknown));
+        let allowances = allowances.settle(unknown);
+        let transport = header.transport(self.packet, unknown)?;
+        Ok(Facts { profile, marks, allowances, transport })
     }
 
     #[inline(always)]
-    fn judge_ipv6(&self, at: usize) -> Parsed<Verdict> {
+    fn read_ipv6<'a>(&self, at: usize, profile: &'a Profile) -> Parsed<Facts<'a>> {
         let header = ipv6::parse(self.packet, at)?;
         let (peer, is_on_link) = match self.direction {
             Direction::Outbound => (header.destination, is_on_link6(header.destination)),
             Direction::Inbound => (header.source, is_link_local6(header.source)),
         };
-        let is_on_link = settle(is_on_link, peer[0]);
-        let Some(profile) = self.tables.profile(self.camera.profile) else {
-            return Ok(Verdict::of(Reason::NoPolicy));
-        };
-        let is_local = !is_on_link && profile.is_local6(peer);
-        let transport = header.transport(self.packet)?;
-        let source_route = transport.routing;
-        Ok(decide(self.direction, &Facts { is_on_link, is_local, source_route, transport }))
+        let unknown = self.camera.unknown();
+        let place = Self::place(settle(is_on_link, unknown), || profile.is_local6(peer, unknown));
+        let allowances =
+            if place == 0 { profile.allowances6(peer, unknown) } else { Allowances::NONE };
+        let marks = Marks(forget(Marks::IPV6 | place | self.source6(header.source), unknown));
+        let allowances = allowances.settle(unknown);
+        let transport = header.transport(self.packet, unknown)?;
+        Ok(Facts { profile, marks, allowances, transport })
     }
-}
 
-/// What is known of a packet when the rules are applied.
-///
-/// The address is looked up before the headers behind the first are walked: the verifier then
-/// goes through the lists of networks once, not once for each way through the headers.
-struct Facts {
-    is_on_link: bool,
-    is_local: bool,
-    source_route: bool,
-    transport: Transport,
-}
+    /// Where the peer is.
+    #[inline(always)]
+    fn place(is_on_link: bool, is_local: impl FnOnce() -> bool) -> usize {
+        if is_on_link { Marks::ON_LINK } else { Marks::mark(Marks::LOCAL, is_local()) }
+    }
 
-/// The rules, in their order.
-#[inline(always)]
-const fn decide(direction: Direction, facts: &Facts) -> Verdict {
-    let reason = if facts.source_route {
-        Reason::SourceRoute
-    } else if facts.transport.protocol.is_tunnel() {
-        Reason::Tunnel
-    } else if facts.is_on_link {
-        Reason::OnLink
-    } else if facts.is_local {
-        Reason::Local
-    } else {
-        match direction {
-            Direction::Outbound => Reason::NotLocal,
-            Direction::Inbound => Reason::Inbound,
+    /// The rules for IP packets, in their order.
+    #[inline(always)]
+    fn decide(&self, facts: &Facts<'_>) -> Parsed<Reason> {
+        if facts.marks.has(Marks::SOURCE_ROUTE) || facts.transport.routing {
+            return Ok(Reason::SourceRoute);
         }
-    };
-    Verdict { reason, transport: Some(facts.transport) }
+        if facts.transport.protocol.is_tunnel() {
+            return Ok(Reason::Tunnel);
+        }
+        let numbers = transport::parse(self.packet, facts.marks.family(), &facts.transport)?;
+        if self.direction == Direction::Outbound {
+            if self.is_spoofed(facts, numbers)? {
+                return Ok(Reason::Spoof);
+            }
+            if let Some(reason) = numbers.and_then(|numbers| self.guarded(facts, numbers)) {
+                return Ok(reason);
+            }
+        }
+        if facts.marks.has(Marks::ON_LINK) {
+            return Ok(Reason::OnLink);
+        }
+        if facts.marks.has(Marks::LOCAL) {
+            return Ok(Reason::Local);
+        }
+        Ok(self.decide_outside(facts, numbers))
+    }
+
+    /// What happens to a packet of a peer outside.
+    #[inline(always)]
+    fn decide_outside(&self, facts: &Facts<'_>, numbers: Option<Numbers>) -> Reason {
+        let port = numbers.map(|numbers| match self.direction {
+            Direction::Outbound => numbers.second,
+            Direction::Inbound => numbers.first,
+        });
+        let what = Carried {
+            column: facts.marks.family() as usize,
+            protocol: facts.transport.protocol.0,
+            port,
+        };
+        match facts.profile.allows(facts.allowances, what, self.camera.unknown()) {
+            Allowed::Yes => Reason::Allowed,
+            Allowed::PortUnknown => Reason::Fragment,
+            Allowed::No => match self.direction {
+                Direction::Outbound => Reason::NotLocal,
+                Direction::Inbound => Reason::Inbound,
+            },
+        }
+    }
 }
 
 /// Destinations that no router forwards off the link or out of the site: limited broadcast

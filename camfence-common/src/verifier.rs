@@ -4,14 +4,27 @@
 //! a path when it meets a point with no more than it knew before. Both functions change what it
 //! (or LLVM) knows of a number, never the number.
 
-/// Makes the verifier forget what it knows of a number. `unknown` is any number that it knows
-/// nothing of, such as one read from a packet; as many low bits are forgotten as that may have.
+/// A number that the verifier knows nothing of: one read from a map or a context that nothing is
+/// ever compared with, since a comparison tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Unknown(
+    #[cfg_attr(not(target_arch = "bpf"), expect(dead_code, reason = "only BPF needs it"))] u64,
+);
+
+impl Unknown {
+    /// From such a number; its 64 bits must all be unknown.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// Makes the verifier forget what it knows of a number.
 ///
 /// Paths that differ only in an offset (two tags or none, this extension header or that) are
 /// one path afterwards; without it they multiply until the verifier gives up.
 #[cfg(target_arch = "bpf")]
 #[inline(always)]
-pub fn forget(number: usize, unknown: u64) -> usize {
+pub fn forget(number: usize, Unknown(unknown): Unknown) -> usize {
     let mut number = number;
     // SAFETY: applies XOR with the same value twice, in registers.
     unsafe {
@@ -20,7 +33,8 @@ pub fn forget(number: usize, unknown: u64) -> usize {
             "{number} ^= {unknown}",
             number = inout(reg) number,
             unknown = in(reg) unknown,
-            options(pure, nomem, nostack),
+            // Not `pure`: LLVM would move it behind what has to come after.
+            options(nomem, nostack),
         );
     }
     number
@@ -29,14 +43,14 @@ pub fn forget(number: usize, unknown: u64) -> usize {
 /// Makes the verifier forget what it knows of a number.
 #[cfg(not(target_arch = "bpf"))]
 #[inline(always)]
-pub const fn forget(number: usize, _unknown: u64) -> usize {
+pub const fn forget(number: usize, _unknown: Unknown) -> usize {
     number
 }
 
 /// Has an answer settled before the program goes on. Paths that found it in different ways, such
 /// as at different places of a list, are one path afterwards.
 #[inline(always)]
-pub fn settle(answer: bool, unknown: u64) -> bool {
+pub fn settle(answer: bool, unknown: Unknown) -> bool {
     forget(usize::from(answer), unknown) & 1 != 0
 }
 

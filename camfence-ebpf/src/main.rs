@@ -5,6 +5,7 @@
 //! passes before anything else is looked at.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 #![expect(clippy::needless_pass_by_value, reason = "the entry macros want the context so")]
 
 mod maps;
@@ -26,7 +27,7 @@ use network_types::eth::EthHdr;
 
 use crate::{
     maps::Maps,
-    record::record,
+    record::{Case, record},
     tc_packet::TcPacket,
     xdp_packet::{Buffers, XdpPacket},
 };
@@ -82,19 +83,23 @@ const fn tc_action(effect: Effect) -> i32 {
 fn on_xdp(ctx: &XdpContext, buffers: Buffers) -> Effect {
     const DIRECTION: Direction = Direction::Outbound;
     let linear = xdp_packet::linear(ctx);
-    let Some(camera) = find(DIRECTION, &linear, &Maps) else { return Effect::Pass };
-    let packet = XdpPacket::new(ctx, linear, buffers);
+    let port = || xdp_packet::port(ctx);
+    let Some(camera) = find(DIRECTION, &linear, &Maps, port) else { return Effect::Pass };
+    let packet = XdpPacket::new(ctx, linear, buffers, camera.unknown());
     let verdict = judge(DIRECTION, &packet, &Maps, camera);
-    record(ctx, DIRECTION, camera, verdict.reason, packet.tally())
+    let case = Case { direction: DIRECTION, camera, reason: verdict.reason, tally: packet.tally() };
+    record(ctx, &linear, port, &case)
 }
 
 #[inline(always)]
 fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
     let linear = tc_packet::linear(ctx, ETHERNET_HEADER);
-    let Some(camera) = find(direction, &linear, &Maps) else { return Effect::Pass };
-    let packet = TcPacket::new(ctx);
+    let port = || tc_packet::port(ctx);
+    let Some(camera) = find(direction, &linear, &Maps, port) else { return Effect::Pass };
+    let packet = TcPacket::new(ctx, camera.unknown());
     let verdict = judge(direction, &packet, &Maps, camera);
-    record(ctx, direction, camera, verdict.reason, packet.tally(verdict.transport))
+    let tally = packet.tally(verdict.transport);
+    record(ctx, &packet, port, &Case { direction, camera, reason: verdict.reason, tally })
 }
 
 #[cfg(not(test))]

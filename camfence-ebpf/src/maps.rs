@@ -4,17 +4,24 @@
 use core::ptr;
 
 use aya_ebpf::{
-    bindings::bpf_map_type::{BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH},
-    helpers::generated::bpf_map_lookup_elem,
+    bindings::{
+        BPF_F_NO_PREALLOC, BPF_NOEXIST,
+        bpf_map_type::{BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH},
+    },
+    helpers::generated::{bpf_ktime_get_boot_ns, bpf_map_lookup_elem},
     macros::{btf_map, map},
-    maps::{Array, PerCpuArray},
+    maps::{Array, LpmTrie, LruHashMap, PerCpuArray},
 };
 use camfence_common::{
-    abi::{Camera, CameraCounters, MacKey, PROFILE_SLOTS, Profile, State, Tally},
-    limits::DEFAULT_MAX_CAMERAS,
+    abi::{
+        Camera, CameraCounters, Key, NameKey, NameRule, PROFILE_SLOTS, Profile, Sighting,
+        SightingKey, State, Tally,
+    },
+    limits::{DEFAULT_MAX_CAMERAS, MAX_DNS_NAMES, MAX_SIGHTINGS, MAX_STRANGER_PORTS},
     mac::Mac,
     reason::{Direction, Reason},
     tables::Tables,
+    wire::{Parsed, dns::Name},
 };
 
 /// What the maps were made for. Written and read by userspace only: it is here so that it is
@@ -51,7 +58,7 @@ struct LiveCameras {
 #[repr(C)]
 struct CameraMap {
     r#type: *const [i32; BPF_MAP_TYPE_HASH as usize],
-    key_size: *const [i32; size_of::<MacKey>()],
+    key_size: *const [i32; size_of::<Key>()],
     value_size: *const [i32; size_of::<Camera>()],
     max_entries: *const [i32; 1],
     map_flags: *const [i32; 0],
@@ -61,10 +68,10 @@ struct CameraMap {
 unsafe impl Sync for LiveCameras {}
 
 impl LiveCameras {
-    /// A camera's entry in the live map.
+    /// An entry of the live map.
     #[inline(always)]
-    fn get(&self, mac: Mac) -> Option<Camera> {
-        let (first, key) = (0_u32, MacKey::new(mac));
+    fn get(&self, key: Key) -> Option<&Camera> {
+        let first = 0_u32;
         // SAFETY: `self` is the map to the kernel, and `first` a key of it.
         let live = unsafe {
             bpf_map_lookup_elem(ptr::from_ref(self).cast_mut().cast(), (&raw const first).cast())
@@ -72,11 +79,12 @@ impl LiveCameras {
         if live.is_null() {
             return None;
         }
-        // SAFETY: the kernel returned a map whose keys are `MacKey`s.
+        // SAFETY: the kernel returned a map whose keys are `Key`s.
         let camera = unsafe { bpf_map_lookup_elem(live, (&raw const key).cast()) };
         // SAFETY: the kernel returned no or a pointer to a value of the map, and no value of a
-        // live camera map is ever changed or reused (see `Camera`).
-        unsafe { camera.cast::<Camera>().as_ref() }.copied()
+        // live camera map is ever changed or, while a program runs that may have found it, reused
+        // (see `Camera`).
+        unsafe { camera.cast::<Camera>().as_ref() }
     }
 }
 
@@ -85,25 +93,91 @@ impl LiveCameras {
 #[map]
 static PROFILES: Array<Profile> = Array::with_max_entries(PROFILE_SLOTS, 0);
 
+/// The names that profiles let DNS queries ask for. Written by userspace, before a camera points to
+/// the profile. No entry: not listed.
+#[map]
+static NAMES: LpmTrie<NameKey, NameRule> =
+    LpmTrie::with_max_entries(PROFILE_SLOTS * MAX_DNS_NAMES as u32, BPF_F_NO_PREALLOC);
+
+/// Where a name is put down for a look-up: it is longer than a program's stack has room for. Only
+/// used here.
+#[map]
+static NAME: PerCpuArray<Name> = PerCpuArray::with_max_entries(1, 0);
+
+/// Whether the live camera map may have an entry for the unknown sources of a port: without one,
+/// a bystander's frame costs no second look-up. Written by userspace, before such an entry comes
+/// and after the last has gone.
+#[map]
+static STRANGERS: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Until when cameras are opened, by slot, in nanoseconds since boot. Written by userspace. Zero:
+/// not opened.
+#[map]
+static DEADLINES: Array<u64> = Array::with_max_entries(DEFAULT_MAX_CAMERAS + MAX_STRANGER_PORTS, 0);
+
 /// What happened, by a camera's slot. Written here, read by userspace, which also zeroes a slot
 /// before it gives it to another camera.
 #[map]
 static COUNTERS: PerCpuArray<CameraCounters> =
-    PerCpuArray::with_max_entries(DEFAULT_MAX_CAMERAS, 0);
+    PerCpuArray::with_max_entries(DEFAULT_MAX_CAMERAS + MAX_STRANGER_PORTS, 0);
+
+/// The unknown sources seen last. Written here, read by userspace.
+#[map]
+static SIGHTINGS: LruHashMap<SightingKey, Sighting> =
+    LruHashMap::with_max_entries(MAX_SIGHTINGS, 0);
 
 /// The maps as the verdict's tables.
 pub(crate) struct Maps;
 
 impl Tables for Maps {
     #[inline(always)]
-    fn camera(&self, mac: Mac) -> Option<Camera> {
-        CAMERAS.get(mac)
+    fn camera(&self, mac: Mac) -> Option<&Camera> {
+        CAMERAS.get(Key::of_mac(mac))
+    }
+
+    #[inline(always)]
+    fn strangers(&self, port: impl FnOnce() -> u32) -> Option<&Camera> {
+        STRANGERS.get(0).filter(|some| **some != 0)?;
+        CAMERAS.get(Key::of_port(port()))
     }
 
     #[inline(always)]
     fn profile(&self, index: u32) -> Option<&Profile> {
         PROFILES.get(index).filter(|profile| profile.written == Profile::WRITTEN)
     }
+
+    #[inline(always)]
+    fn lists_name(&self, profile: u32, read: impl FnOnce(&mut Name) -> Parsed<usize>) -> bool {
+        let Some(name) = NAME.get_ptr_mut(0) else { return false };
+        // SAFETY: the kernel returned a pointer to this CPU's element, and nothing else on this CPU
+        // uses it while the program runs.
+        let name = unsafe { &mut *name };
+        let Ok(len) = read(name) else { return false };
+        let Some(key) = name.trie_key(profile as u16, len) else { return false };
+        // SAFETY: `NAMES` is the map to the kernel, and `key` as long as its keys.
+        let rule = unsafe {
+            bpf_map_lookup_elem((&raw const NAMES).cast_mut().cast(), key.as_ptr().cast())
+        };
+        // SAFETY: the kernel returned no or a pointer to a value of the map, which userspace does
+        // not change while a camera points to the profile.
+        unsafe { rule.cast::<NameRule>().as_ref() }.is_some_and(|rule| rule.lists(len))
+    }
+
+    #[inline(always)]
+    fn deadline(&self, slot: u32) -> u64 {
+        DEADLINES.get(slot).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn now(&self) -> u64 {
+        now()
+    }
+}
+
+#[inline(always)]
+fn now() -> u64 {
+    // SAFETY: the helper takes nothing and returns a number.
+    unsafe { bpf_ktime_get_boot_ns() }
 }
 
 /// Adds to a camera's counter.
@@ -111,12 +185,57 @@ impl Tables for Maps {
 /// Programs of one CPU do not interrupt each other here (XDP and TC run with softirqs off), so
 /// that adding needs no lock.
 #[inline(always)]
-pub(crate) fn count(camera: Camera, direction: Direction, reason: Reason, tally: Tally) {
+pub(crate) fn count(camera: &Camera, direction: Direction, reason: Reason, tally: Tally) {
     let Some(counters) = COUNTERS.get_ptr_mut(camera.slot) else { return };
     // SAFETY: the kernel returned a pointer to this CPU's element, and nothing else on this CPU
     // uses it while the program runs.
     let counters = unsafe { &mut *counters };
     if let Some(counter) = counters.by[direction.index()].get_mut(reason.index()) {
         counter.add(tally);
+    }
+}
+
+/// Notes an unknown source. Its frames can arrive on several CPUs at once.
+#[inline(always)]
+pub(crate) fn sight(mac: Mac, ifindex: u32, tally: Tally) {
+    let (key, now) = (SightingKey { ifindex, mac, zero: [0; 2] }, now());
+    if sight_again(&key, now, tally) {
+        return;
+    }
+    let sighting = Sighting { first: now, last: now, tally };
+    if SIGHTINGS.insert(&key, &sighting, u64::from(BPF_NOEXIST)).is_err() {
+        // Another CPU was first. If it is gone again, so many come that it is not remembered.
+        sight_again(&key, now, tally);
+    }
+}
+
+/// Adds to what was seen of a source. False if it was not seen before.
+#[inline(always)]
+fn sight_again(key: &SightingKey, now: u64, tally: Tally) -> bool {
+    let Some(sighting) = SIGHTINGS.get_ptr_mut(key) else { return false };
+    // SAFETY: the kernel returned a pointer to a value, whose fields are aligned, and nothing reads
+    // or writes them but like this.
+    unsafe {
+        (&raw mut (*sighting).last).write_volatile(now);
+        add(&raw mut (*sighting).tally.packets, tally.packets);
+        add(&raw mut (*sighting).tally.bytes, tally.bytes);
+    }
+    true
+}
+
+/// Adds to a number that other CPUs add to as well. Rust has no atomic addition for this target.
+///
+/// # Safety
+/// `number` is aligned and can be written to.
+#[inline(always)]
+unsafe fn add(number: *mut u64, more: u64) {
+    // SAFETY: the caller's; the instruction changes nothing else.
+    unsafe {
+        core::arch::asm!(
+            "lock *(u64 *)({number} + 0) += {more}",
+            number = in(reg) number,
+            more = in(reg) more,
+            options(nostack),
+        );
     }
 }

@@ -28,9 +28,12 @@ impl Linear {
     }
 
     /// Reads a `T` at an offset; `None` past the end. The mask tells the verifier how far the
-    /// offset can reach.
+    /// offset can reach, where LLVM finds that the comparison before need not be made.
     #[inline(always)]
     fn read<T: Copy>(self, offset: usize) -> Option<T> {
+        if offset > MAX_OFFSET {
+            return None;
+        }
         let address = opaque(self.start + (offset & MAX_OFFSET));
         if address + size_of::<T>() > self.end {
             return None;

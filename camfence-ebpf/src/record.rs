@@ -4,7 +4,9 @@ use aya_ebpf::EbpfContext;
 use aya_log_ebpf::info;
 use camfence_common::{
     abi::{Camera, Tally},
+    packet::Bytes,
     reason::{Direction, Effect, Reason},
+    wire::ethernet,
 };
 
 use crate::maps;
@@ -14,16 +16,31 @@ use crate::maps;
 #[unsafe(no_mangle)]
 static LOG_VERDICTS: u8 = 0;
 
-/// Counts a frame under its reason and returns what happens to it.
+/// A camera's frame that was judged.
+pub(crate) struct Case<'a> {
+    pub(crate) direction: Direction,
+    pub(crate) camera: &'a Camera,
+    pub(crate) reason: Reason,
+    pub(crate) tally: Tally,
+}
+
+/// Counts a frame under its reason and returns what happens to it. The source of a stranger's is
+/// noted, with its port.
 #[inline(always)]
-pub(crate) fn record<C: EbpfContext>(
+pub(crate) fn record<C: EbpfContext, B: Bytes>(
     ctx: &C,
-    direction: Direction,
-    camera: Camera,
-    reason: Reason,
-    tally: Tally,
+    bytes: &B,
+    port: impl FnOnce() -> u32,
+    case: &Case<'_>,
 ) -> Effect {
+    let Case { direction, camera, reason, tally } = *case;
     maps::count(camera, direction, reason, tally);
+    if camera.is(Camera::STRANGERS)
+        && direction == Direction::Outbound
+        && let Some(mac) = ethernet::camera_mac(bytes, direction)
+    {
+        maps::sight(mac, port(), tally);
+    }
     // SAFETY: reads a byte of a static; volatile because userspace may have changed it.
     if unsafe { core::ptr::read_volatile(&raw const LOG_VERDICTS) } != 0 {
         info!(
@@ -35,5 +52,5 @@ pub(crate) fn record<C: EbpfContext>(
             tally.bytes,
         );
     }
-    reason.effect()
+    if camera.is(Camera::AUDIT) { Effect::Pass } else { reason.effect() }
 }

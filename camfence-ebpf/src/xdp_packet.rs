@@ -1,7 +1,11 @@
 //! A frame as XDP has it.
 
 use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_xdp_get_buff_len, programs::XdpContext};
-use camfence_common::{abi::Tally, packet::Packet};
+use camfence_common::{
+    abi::Tally,
+    packet::Packet,
+    verifier::{Unknown, forget},
+};
 
 use crate::pointer::{Linear, bytes_from_linear};
 
@@ -18,6 +22,7 @@ pub(crate) enum Buffers {
 pub(crate) struct XdpPacket {
     linear: Linear,
     wire_len: usize,
+    unknown: Unknown,
 }
 
 /// What can be read directly of a frame.
@@ -26,10 +31,23 @@ pub(crate) fn linear(ctx: &XdpContext) -> Linear {
     Linear::new(ctx.data(), ctx.data_end())
 }
 
+/// The interface index of the port.
+#[inline(always)]
+pub(crate) fn port(ctx: &XdpContext) -> u32 {
+    // SAFETY: the kernel hands every XDP program a valid context, which lives as long as the
+    // program runs. Volatile, since the verifier wants a load at a fixed offset.
+    unsafe { (&raw const (*ctx.ctx).ingress_ifindex).read_volatile() }
+}
+
 impl XdpPacket {
     /// Measures a frame.
     #[inline(always)]
-    pub(crate) fn new(ctx: &XdpContext, linear: Linear, buffers: Buffers) -> Self {
+    pub(crate) fn new(
+        ctx: &XdpContext,
+        linear: Linear,
+        buffers: Buffers,
+        unknown: Unknown,
+    ) -> Self {
         let wire_len = match buffers {
             Buffers::One => linear.len(),
             Buffers::Several => {
@@ -38,7 +56,7 @@ impl XdpPacket {
                 usize::try_from(bytes).unwrap_or(usize::MAX)
             }
         };
-        Self { linear, wire_len }
+        Self { linear, wire_len, unknown }
     }
 
     /// What the frame counts for.
@@ -53,6 +71,8 @@ bytes_from_linear!(XdpPacket);
 impl Packet for XdpPacket {
     #[inline(always)]
     fn wire_len(&self) -> usize {
-        self.wire_len
+        // Forgotten here, so that not each of the core's comparisons parts the verifier's ways for
+        // good.
+        forget(self.wire_len, self.unknown)
     }
 }

@@ -4,14 +4,17 @@
 //! less of the state: compute what should be, compare with what the kernel holds, write the
 //! difference. Run twice, it writes nothing the second time.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use camfence_common::{abi::CameraCounters, mac::Mac, reason::Direction};
-use ipnet::IpNet;
+use camfence_common::{
+    abi::{Camera, CameraCounters, Sighting, SightingKey, Subject},
+    mac::Mac,
+    reason::Direction,
+};
 use thiserror::Error;
 
 use crate::{
-    config::{Config, Hook as WantedHook},
+    config::{Config, Hook as WantedHook, Mode},
     kernel::{
         KernelError,
         links::{self, Programs},
@@ -21,7 +24,7 @@ use crate::{
         root::{Lock, Root},
     },
     policy::{
-        compile::{CompileError, CompiledPolicy, compile},
+        compile::{CompileError, CompiledPolicy, Surroundings, compile},
         diff::diff,
         topology::{self, Attached, Hook, Link, TopologyError},
     },
@@ -39,6 +42,12 @@ pub enum FenceError {
     /// The policy.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// A camera of the configuration is not in the fence.
+    #[error("{name} is not in the fence yet")]
+    NotLive {
+        /// Its name.
+        name: String,
+    },
 }
 
 impl FenceError {
@@ -48,6 +57,7 @@ impl FenceError {
             Self::Kernel(error) => error.hint(),
             Self::Topology(error) => Some(error.hint()),
             Self::Compile(error) => Some(error.hint()),
+            Self::NotLive { .. } => Some("`camfence reload` brings the configuration live".into()),
         }
     }
 }
@@ -83,8 +93,28 @@ pub struct Report {
 pub struct Standing {
     /// The ports that the configuration names, each with what is attached.
     pub ports: Vec<PortState>,
-    /// The counters of each camera in the live map.
-    pub counters: BTreeMap<Mac, CameraCounters>,
+    /// The cameras in the live map.
+    pub cameras: BTreeMap<Mac, LiveCamera>,
+}
+
+/// What the kernel says of a camera, or of what stands for unknown sources.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveCamera {
+    /// Its counters.
+    pub counters: CameraCounters,
+    /// Whether its verdicts are carried out.
+    pub mode: Mode,
+    /// How long it stays opened; none if it is not.
+    pub opened: Option<Duration>,
+}
+
+/// What the kernel says of the unknown sources of a port that has a policy for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Strangers {
+    /// Whether they are dropped without being looked at.
+    pub sealed: bool,
+    /// What they have in common with a camera.
+    pub live: LiveCamera,
 }
 
 /// What the kernel says of a port.
@@ -98,12 +128,23 @@ pub struct PortState {
     pub outbound: Option<Attached>,
     /// What is attached on its egress.
     pub inbound: Option<Attached>,
+    /// Its unknown sources; none if they are let through.
+    pub strangers: Option<Strangers>,
 }
 
 impl PortState {
-    /// Whether frames are judged in both directions.
-    pub const fn is_enforcing(&self) -> bool {
-        self.outbound.is_some() && self.inbound.is_some()
+    const fn absent(name: String) -> Self {
+        Self { name, ifindex: None, outbound: None, inbound: None, strangers: None }
+    }
+}
+
+impl Standing {
+    /// Whether a port's frames are judged in both directions and verdicts carried out: those of at least
+    /// one camera, if there are any.
+    pub fn is_enforcing(&self, port: &PortState) -> bool {
+        let audits = |camera: &LiveCamera| camera.mode == Mode::Audit;
+        let only_audits = !self.cameras.is_empty() && self.cameras.values().all(audits);
+        port.outbound.is_some() && port.inbound.is_some() && !only_audits
     }
 }
 
@@ -140,7 +181,7 @@ impl Fence {
         let (_lock, mut maps) = self.open(config)?;
         // Ports first: if one cannot be fenced, nothing has changed.
         let mut report = Report::default();
-        self.fence_ports(config.fence.hook, &target.ports, &mut report).await?;
+        self.fence_ports(config, &target.ports, &mut report).await?;
         write_policy(&mut maps, &target.policy, &mut report)?;
         Ok(report)
     }
@@ -150,7 +191,7 @@ impl Fence {
         let links = self.netlink.links().await?;
         // A port that is gone has no prefixes; that it is gone is for `reload` and `up` to say.
         let ports = topology::ports(&config.fence.interfaces, &links).unwrap_or_default();
-        let policy = compile(config, &self.on_link(config, &ports).await?)?;
+        let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         let (_lock, mut maps) = self.open(config)?;
         let mut report = Report::default();
         write_policy(&mut maps, &policy, &mut report)?;
@@ -181,27 +222,61 @@ impl Fence {
         let maps = Maps::open(&self.root)?;
         let programs = Programs::open(&self.root, self.tcx)?;
         let links = self.netlink.links().await?;
+        let (mut cameras, mut strangers) = (BTreeMap::new(), BTreeMap::new());
+        for (subject, camera) in maps.cameras()? {
+            let live = live_camera(&maps, &camera)?;
+            match subject {
+                Subject::Camera(mac) => {
+                    cameras.insert(mac, live);
+                }
+                Subject::Strangers(ifindex) => {
+                    let sealed = camera.is(Camera::SEALED);
+                    strangers.insert(ifindex, Strangers { sealed, live });
+                }
+            }
+        }
         let mut ports = Vec::new();
         for (name, port) in named_ports(config, &links) {
-            let mut state = PortState { name, ifindex: None, outbound: None, inbound: None };
+            let mut state = PortState::absent(name);
             if let Some(port) = port {
                 state.ifindex = Some(port.index);
                 state.outbound =
                     programs.attached(&self.netlink, port, Direction::Outbound).await?;
                 state.inbound = programs.attached(&self.netlink, port, Direction::Inbound).await?;
+                state.strangers = strangers.remove(&port.index);
             }
             ports.push(state);
         }
-        let mut counters = BTreeMap::new();
-        for (mac, camera) in maps.cameras()? {
-            counters.insert(mac, maps.counters(camera.slot)?);
-        }
-        Ok(Standing { ports, counters })
+        Ok(Standing { ports, cameras })
+    }
+
+    /// Opens the fence for a camera for a time from now, or closes it again. The kernel compares
+    /// the time, so that it closes without a process.
+    pub fn open_camera(&self, name: &str, mac: Mac, time: Option<Duration>) -> Result<()> {
+        let (_lock, mut maps) = self.open_locked()?;
+        let cameras = maps.cameras()?;
+        let Some(camera) = cameras.get(&Subject::Camera(mac)) else {
+            return Err(FenceError::NotLive { name: name.into() });
+        };
+        Ok(maps.open_slot(camera.slot, time)?)
+    }
+
+    /// The unknown sources that were seen last on ports that have a policy for them, each with the port's name.
+    pub async fn sightings(&self) -> Result<Vec<(String, SightingKey, Sighting)>> {
+        let sightings = Maps::open(&self.root)?.sightings()?;
+        let links = self.netlink.links().await?;
+        let name = |ifindex| links.iter().find(|link| link.index == ifindex);
+        let named = sightings.into_iter().map(|(key, sighting)| {
+            let name = name(key.ifindex).map_or_else(String::new, |link| link.name.clone());
+            (name, key, sighting)
+        });
+        Ok(named.collect())
     }
 
     async fn up_locked(&self, config: &Config, target: &Target, fresh: bool) -> Result<Report> {
         let wanted = config.fence.max_cameras;
-        let standing = if fresh { None } else { Some(self.open_to_change(config)?) };
+        let standing =
+            if fresh { None } else { Some(check_room(Maps::open_to_change(&self.root)?, config)?) };
         let options = Options { max_cameras: wanted, root: Some(&self.root), log: false };
         let mut object = Object::load(&options)?;
         let mut maps = match standing {
@@ -215,7 +290,7 @@ impl Fence {
         if fresh {
             write_policy(&mut maps, &target.policy, &mut report)?;
         }
-        self.fence_ports(config.fence.hook, &target.ports, &mut report).await?;
+        self.fence_ports(config, &target.ports, &mut report).await?;
         if !fresh {
             write_policy(&mut maps, &target.policy, &mut report)?;
         }
@@ -223,40 +298,45 @@ impl Fence {
     }
 
     fn open(&self, config: &Config) -> Result<(Lock, Maps)> {
+        let (lock, maps) = self.open_locked()?;
+        Ok((lock, check_room(maps, config)?))
+    }
+
+    fn open_locked(&self) -> Result<(Lock, Maps)> {
         if !self.root.exists()? {
             return Err(KernelError::Down { path: self.root.path().into() }.into());
         }
         let lock = self.root.lock()?;
-        Ok((lock, self.open_to_change(config)?))
-    }
-
-    /// The maps of a fence that stands, if they have the room that the configuration wants. The
-    /// lock must be held.
-    fn open_to_change(&self, config: &Config) -> Result<Maps> {
-        let maps = Maps::open_to_change(&self.root)?;
-        let (live, wanted) = (maps.max_cameras()?, config.fence.max_cameras);
-        if live == wanted { Ok(maps) } else { Err(KernelError::OtherSize { live, wanted }.into()) }
+        Ok((lock, Maps::open_to_change(&self.root)?))
     }
 
     async fn target(&self, config: &Config) -> Result<Target> {
         let links = self.netlink.links().await?;
         let ports = topology::ports(&config.fence.interfaces, &links)?;
-        let policy = compile(config, &self.on_link(config, &ports).await?)?;
+        let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         Ok(Target { ports, policy })
     }
 
-    async fn on_link(&self, config: &Config, ports: &[Link]) -> Result<Vec<IpNet>> {
-        if !config.profiles.iter().any(|profile| profile.local.auto) {
-            return Ok(Vec::new());
-        }
-        Ok(topology::on_link_prefixes(ports, &self.netlink.on_link_prefixes().await?))
+    async fn surroundings(
+        &self,
+        config: &Config,
+        ports: &[Link],
+        links: &[Link],
+    ) -> Result<Surroundings> {
+        let on_link = if config.profiles.iter().any(|profile| profile.local.auto) {
+            topology::on_link_prefixes(ports, &self.netlink.on_link_prefixes().await?)
+        } else {
+            Vec::new()
+        };
+        let unknown = |port: &Link| (port.index, topology::settings(config, port, links).1);
+        Ok(Surroundings { on_link, ports: ports.iter().map(unknown).collect() })
     }
 
     /// Attaches to the ports that should be fenced and detaches from the others. If a port cannot
     /// be fenced, those attached here are detached again.
     async fn fence_ports(
         &self,
-        hook: WantedHook,
+        config: &Config,
         ports: &[Link],
         report: &mut Report,
     ) -> Result<()> {
@@ -266,6 +346,7 @@ impl Fence {
         let still = |link: &&Link| ports.iter().any(|port| port.index == link.index);
         let mut done: Vec<(&Link, Direction, Hook)> = Vec::new();
         for port in links.iter().filter(still) {
+            let (hook, _) = topology::settings(config, port, &links);
             for direction in Direction::ALL {
                 match self.fence_port(&mut programs, port, direction, hook, report).await {
                     Ok(None) => {}
@@ -387,6 +468,20 @@ impl Fence {
         self.root.remove()?;
         Ok(())
     }
+}
+
+/// The maps, if they have the room that the configuration wants.
+fn check_room(maps: Maps, config: &Config) -> Result<Maps> {
+    let (live, wanted) = (maps.max_cameras()?, config.fence.max_cameras);
+    if live == wanted { Ok(maps) } else { Err(KernelError::OtherSize { live, wanted }.into()) }
+}
+
+fn live_camera(maps: &Maps, camera: &Camera) -> Result<LiveCamera> {
+    Ok(LiveCamera {
+        counters: maps.counters(camera.slot)?,
+        mode: if camera.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
+        opened: maps.opened(camera.slot)?,
+    })
 }
 
 /// The ports of a configuration as far as they are there: a named interface that is missing has

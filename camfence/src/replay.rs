@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{CameraCounters, Tally},
-    mac::Mac,
+    abi::{Camera, CameraCounters, Subject, Tally},
     packet::{Bytes, Packet},
     reason::Direction,
     tables::Tables as _,
@@ -22,9 +21,9 @@ use crate::{
     config::Config,
     kernel::{
         KernelError,
-        runner::{Program, Runner},
+        runner::{PORT, Program, Runner},
     },
-    policy::compile::{CompileError, CompiledPolicy, compile},
+    policy::compile::{CompileError, CompiledPolicy, Surroundings, compile},
     telemetry::report::{CameraReport, Count},
 };
 
@@ -70,7 +69,7 @@ pub struct Replay<'a> {
     policy: CompiledPolicy,
     runner: Runner,
     /// Counters of the frames that the kernel takes from a wire but not for a test run.
-    judged_here: BTreeMap<Mac, CameraCounters>,
+    judged_here: BTreeMap<Subject, CameraCounters>,
     frames: u64,
     bystanders: Count,
 }
@@ -84,7 +83,9 @@ impl std::fmt::Debug for Replay<'_> {
 impl<'a> Replay<'a> {
     /// Loads the programs with a configuration's policy. With `log`, they log each verdict.
     pub fn new(config: &'a Config, log: bool) -> Result<Self, ReplayError> {
-        let policy = compile(config, &[])?;
+        // Frames of a test run arrive on one port, which is as `[fence]` says.
+        let ports = vec![(PORT, config.fence.unknown)];
+        let policy = compile(config, &Surroundings { on_link: Vec::new(), ports })?;
         Ok(Self {
             runner: Runner::new(&policy, log)?,
             config,
@@ -109,7 +110,8 @@ impl<'a> Replay<'a> {
         let counters = self.runner.all_counters()?;
         let cameras = self.config.cameras.iter().map(|camera| {
             let mut sum = CameraCounters::zeroed();
-            for counters in [counters.get(&camera.mac), self.judged_here.get(&camera.mac)] {
+            let subject = Subject::Camera(camera.mac);
+            for counters in [counters.get(&subject), self.judged_here.get(&subject)] {
                 sum.add(counters.unwrap_or(&CameraCounters::zeroed()));
             }
             CameraReport::new(self.config, camera, &sum)
@@ -145,11 +147,15 @@ impl<'a> Replay<'a> {
 
     /// Judges a frame by the same core, without the kernel.
     fn judge_here(&mut self, direction: Direction, frame: Frame<'_>) {
-        let camera = ethernet::camera_mac(frame.bytes, direction)
-            .and_then(|mac| Some((mac, self.policy.camera(mac)?)));
-        let Some((mac, camera)) = camera else { return };
+        let Some(camera) = verdict::find(direction, frame.bytes, &self.policy, || PORT) else {
+            return;
+        };
+        let subject = match ethernet::camera_mac(frame.bytes, direction) {
+            Some(mac) if !camera.is(Camera::STRANGERS) => Subject::Camera(mac),
+            _ => Subject::Strangers(PORT),
+        };
         let reason = verdict::judge(direction, &frame, &self.policy, camera).reason;
-        let counters = self.judged_here.entry(mac).or_insert_with(CameraCounters::zeroed);
+        let counters = self.judged_here.entry(subject).or_insert_with(CameraCounters::zeroed);
         counters.by[direction.index()][reason.index()]
             .add(Tally { packets: 1, bytes: frame.wire_len as u64 });
     }

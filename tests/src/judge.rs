@@ -12,11 +12,11 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use anyhow::{Result, ensure};
 use camfence::{
     config::Config,
-    kernel::runner::{MIN_FRAME, Outcome, Program, Runner},
-    policy::compile::{CompiledPolicy, compile},
+    kernel::runner::{MIN_FRAME, Outcome, PORT, Program, Runner},
+    policy::compile::{CompiledPolicy, Surroundings, compile},
 };
 use camfence_common::{
-    abi::{CameraCounters, Tally},
+    abi::{Camera, CameraCounters, Subject, Tally},
     mac::Mac,
     packet::Bytes as _,
     reason::{Direction, Effect, Reason},
@@ -39,7 +39,7 @@ pub struct Ruling {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Moved {
     /// Whose it is.
-    pub camera: Mac,
+    pub subject: Subject,
     /// For which direction.
     pub direction: Direction,
     /// For which reason.
@@ -54,12 +54,28 @@ impl Ruling {
 
     /// A camera's frame of so many bytes, counted once for a reason.
     pub fn counted(camera: Mac, direction: Direction, reason: Reason, bytes: usize) -> Self {
+        Self::counted_for(Subject::Camera(camera), direction, reason, bytes)
+    }
+
+    /// A frame of so many bytes, counted once for a reason, of a camera or of an unknown source.
+    pub fn counted_for(
+        subject: Subject,
+        direction: Direction,
+        reason: Reason,
+        bytes: usize,
+    ) -> Self {
         let outcome = match reason.effect() {
             Effect::Pass => Outcome::Passed,
             Effect::Drop => Outcome::Dropped,
         };
         let by = Tally { packets: 1, bytes: bytes as u64 };
-        Self { outcome, moved: vec![Moved { camera, direction, reason, by }] }
+        Self { outcome, moved: vec![Moved { subject, direction, reason, by }] }
+    }
+
+    /// The same, of a camera in audit: what is counted does not change.
+    #[must_use]
+    pub fn audited(self) -> Self {
+        Self { outcome: Outcome::Passed, ..self }
     }
 
     /// The reason, if one counter moved.
@@ -83,15 +99,25 @@ impl fmt::Debug for Ruling {
 
 impl fmt::Debug for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { camera, direction, reason, by: Tally { packets, bytes } } = self;
+        let Self { subject, direction, reason, by: Tally { packets, bytes } } = self;
         let (direction, reason) = (direction.name(), reason.name());
-        write!(f, "{camera} {direction} {reason} +{packets} (+{bytes} bytes)")
+        match subject {
+            Subject::Camera(mac) => write!(f, "{mac}")?,
+            Subject::Strangers(_) => write!(f, "a stranger")?,
+        }
+        write!(f, " {direction} {reason} +{packets} (+{bytes} bytes)")
     }
 }
 
 /// The policy of a configuration's text.
 pub fn policy(text: &str) -> Result<CompiledPolicy> {
-    Ok(compile(&Config::parse(Path::new("test.toml"), text)?, &[])?)
+    compiled(&Config::parse(Path::new("test.toml"), text)?)
+}
+
+/// The policy of a configuration, whose unknown sources arrive where frames of test runs do.
+pub fn compiled(config: &Config) -> Result<CompiledPolicy> {
+    let ports = vec![(PORT, config.fence.unknown)];
+    Ok(compile(config, &Surroundings { on_link: vec![], ports })?)
 }
 
 /// The core on this host, the policy as its tables.
@@ -106,10 +132,16 @@ impl Host {
 
     /// Judges a frame of any length.
     pub fn judge(&self, direction: Direction, frame: &[u8]) -> Ruling {
-        let camera = find(direction, frame, &self.0).zip(camera_mac(frame, direction));
-        let Some((camera, mac)) = camera else { return Ruling::BYSTANDER };
+        let Some(camera) = find(direction, frame, &self.0, || PORT) else {
+            return Ruling::BYSTANDER;
+        };
+        let subject = match camera_mac(frame, direction) {
+            Some(mac) if !camera.is(Camera::STRANGERS) => Subject::Camera(mac),
+            _ => Subject::Strangers(PORT),
+        };
         let verdict = judge(direction, frame, &self.0, camera);
-        Ruling::counted(mac, direction, verdict.reason, frame.len())
+        let ruling = Ruling::counted_for(subject, direction, verdict.reason, frame.len());
+        if camera.is(Camera::AUDIT) { ruling.audited() } else { ruling }
     }
 }
 
@@ -117,7 +149,7 @@ impl Host {
 #[derive(Debug)]
 pub struct Kernel {
     runner: Runner,
-    counters: BTreeMap<Mac, CameraCounters>,
+    counters: BTreeMap<Subject, CameraCounters>,
 }
 
 impl Kernel {
@@ -126,6 +158,13 @@ impl Kernel {
         let runner = Runner::new(policy, false)?;
         let counters = runner.all_counters()?;
         Ok(Self { runner, counters })
+    }
+
+    /// Puts another policy in place.
+    pub fn set_policy(&mut self, policy: &CompiledPolicy) -> Result<()> {
+        self.runner.set_policy(policy)?;
+        self.counters = self.runner.all_counters()?;
+        Ok(())
     }
 
     /// Judges a frame that [`runs`] accepts. The reason is told by the counters: all of all cameras
@@ -145,19 +184,23 @@ impl Kernel {
 
     /// A camera's counter.
     pub fn tally(&self, camera: Mac, direction: Direction, reason: Reason) -> Tally {
-        let counters = self.counters.get(&camera);
+        self.tally_of(Subject::Camera(camera), direction, reason)
+    }
+
+    fn tally_of(&self, subject: Subject, direction: Direction, reason: Reason) -> Tally {
+        let counters = self.counters.get(&subject);
         counters.map_or(Tally::default(), |c| c.by[direction.index()][reason.index()])
     }
 
-    fn moved_since(&self, before: &BTreeMap<Mac, CameraCounters>) -> Vec<Moved> {
+    fn moved_since(&self, before: &BTreeMap<Subject, CameraCounters>) -> Vec<Moved> {
         let mut moved = Vec::new();
-        for (&camera, old) in before {
+        for (&subject, old) in before {
             for direction in Direction::ALL {
                 for reason in Reason::ALL {
                     let old = old.by[direction.index()][reason.index()];
-                    let by = less(self.tally(camera, direction, reason), old);
+                    let by = less(self.tally_of(subject, direction, reason), old);
                     if !by.is_zero() {
-                        moved.push(Moved { camera, direction, reason, by });
+                        moved.push(Moved { subject, direction, reason, by });
                     }
                 }
             }

@@ -12,7 +12,7 @@ use crate::{
     mac::Mac,
     packet::{Bytes, Packet},
     reason::Direction,
-    verifier::forget,
+    verifier::{Unknown, forget},
 };
 
 /// VLAN tags that are skipped. A frame with more is malformed.
@@ -70,7 +70,7 @@ pub fn camera_mac<B: Bytes + ?Sized>(bytes: &B, direction: Direction) -> Option<
 
 /// Parses the Ethernet header and skips its tags.
 #[inline(always)]
-pub fn parse<P: Packet + ?Sized>(packet: &P) -> Parsed<Ethernet> {
+pub fn parse<P: Packet + ?Sized>(packet: &P, unknown: Unknown) -> Parsed<Ethernet> {
     let mut tags = packet.stripped_tags();
     let mut at = offset_of!(EthHdr, ether_type);
     // One turn a tag and one for the EtherType behind the last.
@@ -78,14 +78,14 @@ pub fn parse<P: Packet + ?Sized>(packet: &P) -> Parsed<Ethernet> {
         let [word] = packet.words(at).ok_or(Malformed)?;
         let ethertype = EtherType(word);
         if !ethertype.is_tag() {
-            let payload = forget(at + 2, u64::from(word)) & MAX_PAYLOAD;
+            let payload = forget(at + 2, unknown) & MAX_PAYLOAD;
             return Ok(Ethernet { ethertype, payload });
         }
         tags += 1;
         if tags > MAX_TAGS {
             break;
         }
-        at += VlanHdr::LEN;
+        at = forget(at + VlanHdr::LEN, unknown) & MAX_PAYLOAD;
     }
     Err(Malformed)
 }

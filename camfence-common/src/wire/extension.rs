@@ -6,7 +6,7 @@ use network_types::ip::IpProto;
 use super::{Malformed, Parsed};
 use crate::{
     packet::{MAX_OFFSET, Packet},
-    verifier::forget,
+    verifier::{Unknown, forget},
 };
 
 /// Extension headers that are walked. RFC 8200 §4.1 recommends an order of at most six before
@@ -22,6 +22,12 @@ impl Protocol {
     pub const TCP: Self = Self(IpProto::Tcp as u8);
     /// UDP.
     pub const UDP: Self = Self(IpProto::Udp as u8);
+    /// IGMP.
+    pub const IGMP: Self = Self(IpProto::Igmp as u8);
+    /// ICMP, of IPv4.
+    pub const ICMP: Self = Self(IpProto::Icmp as u8);
+    /// `ICMPv6`.
+    pub const ICMPV6: Self = Self(IpProto::Ipv6Icmp as u8);
 
     /// Whether packets of this protocol carry other packets, in clear or not.
     #[inline(always)]
@@ -77,18 +83,45 @@ impl Protocol {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// Only authentication headers.
-    Ipv4,
+    Ipv4 = 0,
     /// All extension headers.
-    Ipv6,
+    Ipv6 = 1,
 }
 
-/// Which part of a fragmented packet this is.
+/// Which part of a fragmented packet this is: where it belongs, in units of eight bytes, and
+/// whether more follow, as the IPv6 fragment header has them in one number (RFC 8200 §4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fragment {
-    /// The whole packet, or its first part: the header of what it carries is here.
-    First,
-    /// A later part: nothing but payload follows.
-    Later,
+pub struct Fragment(u16);
+
+impl Fragment {
+    /// All of a packet.
+    pub const WHOLE: Self = Self(0);
+    const MORE: u16 = 1;
+    const OFFSET: u16 = !7;
+
+    /// From the fragment offset, in units of eight bytes, and whether more follow.
+    #[inline(always)]
+    pub const fn new(offset: u16, more: bool) -> Self {
+        Self(offset << 3 | more as u16)
+    }
+
+    /// What a fragment of a fragment is.
+    #[inline(always)]
+    const fn and(self, word: u16) -> Self {
+        Self(self.0 | word & (Self::OFFSET | Self::MORE))
+    }
+
+    /// Whether this is all of a packet.
+    #[inline(always)]
+    pub const fn is_whole(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether this is a part behind others: nothing but payload follows.
+    #[inline(always)]
+    pub const fn is_later(self) -> bool {
+        self.0 & Self::OFFSET != 0
+    }
 }
 
 /// What a packet carries, behind all extension headers.
@@ -102,6 +135,32 @@ pub struct Transport {
     pub routing: bool,
     /// Whether its header is here.
     pub fragment: Fragment,
+    /// Where the packet ends, as its IP header tells.
+    pub end: usize,
+}
+
+impl Transport {
+    /// Has what was found settled; see [`crate::verifier`].
+    #[inline(always)]
+    fn settle(self, unknown: Unknown) -> Self {
+        const AT: u32 = 8;
+        const ROUTING: u32 = 20;
+        const FRAGMENT: u32 = 24;
+        let found = forget(
+            usize::from(self.protocol.0)
+                | self.at << AT
+                | usize::from(self.routing) << ROUTING
+                | usize::from(self.fragment.0) << FRAGMENT,
+            unknown,
+        );
+        Self {
+            protocol: Protocol((found & 0xff) as u8),
+            at: found >> AT & MAX_OFFSET,
+            routing: found >> ROUTING & 1 != 0,
+            fragment: Fragment((found >> FRAGMENT & 0xffff) as u16),
+            end: self.end,
+        }
+    }
 }
 
 const HOP_BY_HOP: u8 = IpProto::HopOpt as u8;
@@ -119,14 +178,17 @@ const FRAGMENT_LEN: usize = 8;
 /// Where headers end that start at `start` and fill `len` bytes with what they carry. An aggregate
 /// may say zero and mean all there is. A frame that is shorter than it says is malformed.
 #[inline(always)]
-pub fn end<P: Packet + ?Sized>(packet: &P, start: usize, len: usize) -> Parsed<usize> {
-    if len == 0 && packet.is_aggregate() {
-        return Ok(packet.wire_len());
-    }
-    if start + len > packet.wire_len() {
+pub fn end<P: Packet + ?Sized>(
+    packet: &P,
+    start: usize,
+    len: usize,
+    unknown: Unknown,
+) -> Parsed<usize> {
+    let end = if len == 0 && packet.is_aggregate() { packet.wire_len() } else { start + len };
+    if end > packet.wire_len() {
         return Err(Malformed);
     }
-    Ok(start + len)
+    Ok(forget(end, unknown))
 }
 
 /// Walks from the header `next` at `at` to what the packet carries; the packet ends at `end`.
@@ -138,11 +200,12 @@ pub fn walk<P: Packet + ?Sized>(
     at: usize,
     end: usize,
     fragment: Fragment,
+    unknown: Unknown,
 ) -> Parsed<Transport> {
     let mut header = Header { next, at, fragment };
     for position in 0..=MAX_EXTENSIONS {
         let routing = family == Family::Ipv6 && header.next == ROUTING;
-        if routing || header.fragment == Fragment::Later || !is_extension(family, header.next) {
+        if routing || header.fragment.is_later() || !is_extension(family, header.next) {
             // Headers only go on, so that the last one's place says where all of them are.
             if header.at > end {
                 return Err(Malformed);
@@ -152,13 +215,15 @@ pub fn walk<P: Packet + ?Sized>(
                 at: header.at,
                 routing,
                 fragment: header.fragment,
-            });
+                end,
+            }
+            .settle(unknown));
         }
         // Hop-by-hop options stand first or nowhere (RFC 8200 §4.1).
         if header.next == HOP_BY_HOP && position > 0 {
             break;
         }
-        header = header.skip(packet)?;
+        header = header.skip(packet, unknown)?;
     }
     Err(Malformed)
 }
@@ -184,17 +249,15 @@ struct Header {
 impl Header {
     /// Steps over one extension header.
     #[inline(always)]
-    fn skip<P: Packet + ?Sized>(self, packet: &P) -> Parsed<Self> {
+    fn skip<P: Packet + ?Sized>(self, packet: &P, unknown: Unknown) -> Parsed<Self> {
         let [word] = packet.words(self.at).ok_or(Malformed)?;
         let [next, len] = word.to_ne_bytes();
         let len = usize::from(len);
         let mut fragment = self.fragment;
         let bytes = match self.next {
             FRAGMENT => {
-                let offset = packet.be16(self.at + 2).ok_or(Malformed)? & !7;
-                if offset != 0 {
-                    fragment = Fragment::Later;
-                }
+                let word = packet.be16(self.at + 2).ok_or(Malformed)?;
+                fragment = fragment.and(word);
                 FRAGMENT_LEN
             }
             // In 32-bit words less two (RFC 4302 §2.2); the others in 64-bit words less one.
@@ -205,6 +268,10 @@ impl Header {
         if at > MAX_OFFSET {
             return Err(Malformed);
         }
-        Ok(Self { next, at: forget(at, u64::from(word)) & MAX_OFFSET, fragment })
+        Ok(Self {
+            next,
+            at: forget(at, unknown) & MAX_OFFSET,
+            fragment: Fragment(forget(usize::from(fragment.0), unknown) as u16),
+        })
     }
 }

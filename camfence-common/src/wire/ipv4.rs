@@ -8,15 +8,19 @@ use super::{
     Malformed, Parsed,
     extension::{self, Family, Fragment, Transport},
 };
-use crate::packet::{Packet, join32};
+use crate::{
+    packet::{Packet, join32},
+    verifier::Unknown,
+};
 
 /// Loose and strict source route options (RFC 791 §3.1).
 const LOOSE_SOURCE_ROUTE: u8 = 131;
 const STRICT_SOURCE_ROUTE: u8 = 137;
 const END_OF_OPTIONS: u8 = 0;
 const NO_OPERATION: u8 = 1;
-/// The fragment offset, beside the three flags.
+/// The fragment offset, beside the three flags, of which one says that more fragments follow.
 const FRAGMENT_OFFSET: u16 = 0x1fff;
+const MORE_FRAGMENTS: u16 = 0x2000;
 /// Bytes of options there can be: a header length of 15 words less the fixed part.
 const MAX_OPTIONS: usize = 60 - Ipv4Hdr::LEN;
 
@@ -48,11 +52,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Ipv4> {
         source: join32([source_a, source_b]),
         destination: join32([destination_a, destination_b]),
         protocol: packet.byte(at + offset_of!(Ipv4Hdr, proto)).ok_or(Malformed)?,
-        fragment: if flags_offset & FRAGMENT_OFFSET == 0 {
-            Fragment::First
-        } else {
-            Fragment::Later
-        },
+        fragment: Fragment::new(flags_offset & FRAGMENT_OFFSET, flags_offset & MORE_FRAGMENTS != 0),
         at,
         len,
     })
@@ -70,21 +70,26 @@ impl Ipv4 {
 
     /// What the packet carries, behind authentication headers.
     #[inline(always)]
-    pub fn transport<P: Packet + ?Sized>(&self, packet: &P) -> Parsed<Transport> {
-        let end = end(packet, self.at, self.len)?;
+    pub fn transport<P: Packet + ?Sized>(&self, packet: &P, unknown: Unknown) -> Parsed<Transport> {
+        let end = end(packet, self.at, self.len, unknown)?;
         let payload = self.at + self.len;
-        extension::walk(packet, Family::Ipv4, self.protocol, payload, end, self.fragment)
+        extension::walk(packet, Family::Ipv4, self.protocol, payload, end, self.fragment, unknown)
     }
 }
 
 /// Where the packet ends, by its total length.
 #[inline(always)]
-fn end<P: Packet + ?Sized>(packet: &P, at: usize, header: usize) -> Parsed<usize> {
+fn end<P: Packet + ?Sized>(
+    packet: &P,
+    at: usize,
+    header: usize,
+    unknown: Unknown,
+) -> Parsed<usize> {
     let total = usize::from(packet.be16(at + offset_of!(Ipv4Hdr, tot_len)).ok_or(Malformed)?);
     if total < header && !(total == 0 && packet.is_aggregate()) {
         return Err(Malformed);
     }
-    extension::end(packet, at, total)
+    extension::end(packet, at, total, unknown)
 }
 
 /// Looks for a source route among the options, `len` bytes from `at`.

@@ -8,7 +8,10 @@ use super::{
     Malformed, Parsed,
     extension::{self, Family, Fragment, Transport},
 };
-use crate::packet::{Packet, join64};
+use crate::{
+    packet::{Packet, join64},
+    verifier::Unknown,
+};
 
 /// An IPv6 header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,17 +42,18 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Ipv6> {
 impl Ipv6 {
     /// What the packet carries, behind all extension headers.
     #[inline(always)]
-    pub fn transport<P: Packet + ?Sized>(&self, packet: &P) -> Parsed<Transport> {
+    pub fn transport<P: Packet + ?Sized>(&self, packet: &P, unknown: Unknown) -> Parsed<Transport> {
         let length = packet.be16(self.at + offset_of!(Ipv6Hdr, payload_len)).ok_or(Malformed)?;
         let payload = self.at + Ipv6Hdr::LEN;
         // A jumbogram (RFC 2675) says zero: its extension header then lies behind the end.
-        let end = extension::end(packet, payload, usize::from(length))?;
-        extension::walk(packet, Family::Ipv6, self.next, payload, end, Fragment::First)
+        let end = extension::end(packet, payload, usize::from(length), unknown)?;
+        extension::walk(packet, Family::Ipv6, self.next, payload, end, Fragment::WHOLE, unknown)
     }
 }
 
+/// Reads an address, wire order.
 #[inline(always)]
-fn address<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<[u64; 2]> {
+pub(super) fn address<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<[u64; 2]> {
     let half = |at| packet.words(at).map(join64).ok_or(Malformed);
     Ok([half(at)?, half(at + 8)?])
 }

@@ -2,14 +2,14 @@
 
 use network_types::{tcp::TcpHdr, udp::UdpHdr};
 
-use super::extension::{Fragment, Protocol, Transport};
+use super::extension::{Protocol, Transport};
 use crate::packet::{MAX_OFFSET, Packet};
 
 /// Bytes of a frame's headers up to and with its TCP or UDP header: what every segment of an
 /// aggregate repeats.
 #[inline(always)]
 pub fn headers<P: Packet + ?Sized>(packet: &P, transport: Transport) -> usize {
-    if transport.fragment == Fragment::Later || transport.at + TcpHdr::LEN > MAX_OFFSET {
+    if transport.fragment.is_later() || transport.at + TcpHdr::LEN > MAX_OFFSET {
         return transport.at;
     }
     let header = match transport.protocol {

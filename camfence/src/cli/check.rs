@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use camfence::{
     config::{Config, ConfigError},
-    policy::compile::compile,
+    policy::compile::{Surroundings, compile},
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         }
         Err(error) => return Err(error.into()),
     };
-    compile(&config, &[])?;
+    compile(&config, &Surroundings::default())?;
     if options.json {
         output::json(&json!({
             "ok": true,

@@ -79,10 +79,10 @@ pub(crate) fn print_cameras(cameras: &[CameraReport]) {
 }
 
 fn warn_of_differences(config: &Config, standing: &Standing) {
-    let live = |mac| standing.counters.contains_key(mac);
+    let live = |mac| standing.cameras.contains_key(mac);
     let known = |mac: &Mac| config.cameras.iter().any(|camera| camera.mac == *mac);
     let differs = config.cameras.iter().any(|camera| !live(&camera.mac))
-        || !standing.counters.keys().all(known);
+        || !standing.cameras.keys().all(known);
     if differs {
         eprintln!("notice: the configuration has changed since; `camfence reload` brings it live");
     }

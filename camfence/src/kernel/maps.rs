@@ -1,6 +1,6 @@
 //! The maps: what the kernel holds, and the writes that change it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aya::{
     Pod,
@@ -9,27 +9,35 @@ use aya::{
 };
 use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{ABI, Camera, CameraCounters, MacKey, PROFILE_SLOTS, Profile, State, names},
-    mac::Mac,
+    abi::{
+        ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, Sighting, SightingKey, State,
+        Subject, names,
+    },
+    limits::MAX_STRANGER_PORTS,
 };
 
 use super::{
+    clock::since_boot,
     error::{KernelError, Result, Tried as _},
+    names::{Entries, Names},
     object::{Object, PINNED_MAPS},
     root::{Root, remove_file},
 };
-use crate::policy::diff::{Changes, Observed};
+use crate::policy::{
+    compile::CompiledProfile,
+    diff::{Changes, Observed},
+};
 
 /// A shared type as aya takes it.
 #[derive(Debug, Clone, Copy)]
 #[repr(transparent)]
-struct Shared<T>(T);
+pub(super) struct Shared<T>(pub(super) T);
 
 // SAFETY: aya's `Pod` asks that any bytes are a value and that a value can be read as bytes, which
 // is what bytemuck's asks too; the wrapper is transparent.
 unsafe impl<T: bytemuck::Pod> Pod for Shared<T> {}
 
-type CameraMap = HashMap<MapData, Shared<MacKey>, Shared<Camera>>;
+type CameraMap = HashMap<MapData, Shared<Key>, Shared<Camera>>;
 
 /// Pin of the live camera map.
 const LIVE: &str = "live";
@@ -43,6 +51,10 @@ pub struct Maps {
     cameras: ArrayOfMaps<MapData, CameraMap>,
     live: CameraMap,
     profiles: Array<MapData, Shared<Profile>>,
+    names: Names,
+    strangers: Array<MapData, u32>,
+    deadlines: Array<MapData, u64>,
+    sightings: HashMap<MapData, Shared<SightingKey>, Shared<Sighting>>,
     counters: PerCpuArray<MapData, Shared<CameraCounters>>,
     /// Where the live camera map is pinned; none for maps that end with the process.
     root: Option<Root>,
@@ -69,6 +81,10 @@ impl Maps {
             cameras: open(root, names::CAMERAS)?,
             live: open(root, LIVE)?,
             profiles: open(root, names::PROFILES)?,
+            names: Names(open(root, names::NAMES)?),
+            strangers: open(root, names::STRANGERS)?,
+            deadlines: open(root, names::DEADLINES)?,
+            sightings: open(root, names::SIGHTINGS)?,
             counters: open(root, names::COUNTERS)?,
             root: Some(root.clone()),
         })
@@ -91,6 +107,10 @@ impl Maps {
             cameras: take(object, names::CAMERAS)?,
             live: pinned(new_camera_map(max_cameras)?, root, LIVE)?,
             profiles: take(object, names::PROFILES)?,
+            names: Names(take(object, names::NAMES)?),
+            strangers: take(object, names::STRANGERS)?,
+            deadlines: take(object, names::DEADLINES)?,
+            sightings: take(object, names::SIGHTINGS)?,
             counters: take(object, names::COUNTERS)?,
             root: root.cloned(),
         };
@@ -120,24 +140,61 @@ impl Maps {
 
     /// What the maps hold.
     pub fn observe(&self) -> Result<Observed> {
+        let mut names = self.names.observe()?;
         let mut profiles = BTreeMap::new();
         for index in 0..PROFILE_SLOTS {
-            let Shared(profile) =
+            let Shared(table) =
                 self.profiles.get(&index, 0).tried(|| "reading the profiles".into())?;
-            if profile.written == Profile::WRITTEN {
-                profiles.insert(index, profile);
+            if table.written == Profile::WRITTEN {
+                let names = names.remove(&index).unwrap_or_default();
+                profiles.insert(index, CompiledProfile { table, names });
             }
         }
-        Ok(Observed { cameras: self.cameras()?, profiles })
+        let strangers = self.strangers.get(&0, 0).tried(|| "reading what is looked for".into())?;
+        Ok(Observed { cameras: self.cameras()?, strangers: strangers != 0, profiles })
     }
 
-    /// The cameras in the live map.
-    pub fn cameras(&self) -> Result<BTreeMap<Mac, Camera>> {
-        let entries = self
-            .live
-            .iter()
-            .map(|entry| entry.map(|(Shared(key), Shared(camera))| (key.mac(), camera)));
-        entries.collect::<std::result::Result<_, MapError>>().tried(|| "reading the cameras".into())
+    /// The cameras in the live map, and what stands there for unknown sources.
+    pub fn cameras(&self) -> Result<BTreeMap<Subject, Camera>> {
+        let mut cameras = BTreeMap::new();
+        for entry in self.live.iter() {
+            let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
+            if let Some(subject) = key.subject() {
+                cameras.insert(subject, camera);
+            }
+        }
+        Ok(cameras)
+    }
+
+    /// How long the camera of a slot stays opened; none if it is not.
+    pub fn opened(&self, slot: u32) -> Result<Option<Duration>> {
+        let deadline = self.deadlines.get(&slot, 0);
+        let deadline = deadline.tried(|| format!("reading the deadline of slot {slot}"))?;
+        let left = Duration::from_nanos(deadline).saturating_sub(since_boot());
+        Ok((!left.is_zero()).then_some(left))
+    }
+
+    /// Opens the camera of a slot for a time from now, or closes it.
+    pub fn open_slot(&mut self, slot: u32, time: Option<Duration>) -> Result<()> {
+        let deadline = time.map_or(0, |time| (since_boot() + time).as_nanos());
+        let deadline = u64::try_from(deadline).unwrap_or(u64::MAX);
+        self.deadlines
+            .set(slot, deadline, 0)
+            .tried(|| format!("setting the deadline of slot {slot}"))
+    }
+
+    /// The unknown sources that were seen last.
+    pub fn sightings(&self) -> Result<Vec<(SightingKey, Sighting)>> {
+        let mut sightings = Vec::new();
+        for entry in self.sightings.iter() {
+            // One that goes while others are read is one less, and no failure.
+            match entry {
+                Ok((Shared(key), Shared(sighting))) => sightings.push((key, sighting)),
+                Err(MapError::KeyNotFound) => {}
+                Err(error) => return Err(error).tried(|| "reading the unknown sources".into()),
+            }
+        }
+        Ok(sightings)
     }
 
     /// A camera's counters, summed over the CPUs.
@@ -153,19 +210,40 @@ impl Maps {
 
     /// Writes what has to be written. See [`Changes`] for the order and what it is worth.
     pub fn apply(&mut self, changes: &Changes) -> Result<()> {
-        for (index, profile) in &changes.profiles {
-            self.profiles
-                .set(*index, Shared(*profile), 0)
-                .tried(|| format!("writing profile {index}"))?;
+        self.write_profiles(&changes.profiles)?;
+        if changes.look_for_strangers {
+            self.look_for_strangers(true)?;
         }
         if let Some(cameras) = &changes.replace {
             self.replace(cameras)?;
         }
-        for (mac, camera) in &changes.insert {
-            self.zero_counters(camera.slot)?;
-            insert(&mut self.live, *mac, *camera)?;
+        for (subject, camera) in &changes.insert {
+            self.clear_slot(camera.slot)?;
+            insert(&mut self.live, *subject, *camera)?;
+        }
+        if changes.ignore_strangers {
+            self.look_for_strangers(false)?;
         }
         Ok(())
+    }
+
+    fn write_profiles(&mut self, profiles: &[(u32, CompiledProfile)]) -> Result<()> {
+        if profiles.is_empty() {
+            return Ok(());
+        }
+        let old = self.names.observe()?;
+        for (index, profile) in profiles {
+            let old = old.get(index);
+            self.names.replace(*index, old.unwrap_or(&Entries::new()), &profile.names)?;
+            self.profiles
+                .set(*index, Shared(profile.table), 0)
+                .tried(|| format!("writing profile {index}"))?;
+        }
+        Ok(())
+    }
+
+    fn look_for_strangers(&mut self, look: bool) -> Result<()> {
+        self.strangers.set(0, u32::from(look), 0).tried(|| "writing what is looked for".into())
     }
 
     /// Puts a new camera map in place of the live one.
@@ -173,10 +251,10 @@ impl Maps {
     /// Changing the pointer waits until no program runs that may have read the old one (kernel
     /// commit 1ae80cf31938, "bpf: wait for running BPF programs when updating map-in-map"), so
     /// that afterwards the slots and profiles only the old one named can be used again.
-    fn replace(&mut self, cameras: &[(Mac, Camera)]) -> Result<()> {
+    fn replace(&mut self, cameras: &[(Subject, Camera)]) -> Result<()> {
         let mut next = new_camera_map(self.max_cameras()?)?;
-        for (mac, camera) in cameras {
-            insert(&mut next, *mac, *camera)?;
+        for (subject, camera) in cameras {
+            insert(&mut next, *subject, *camera)?;
         }
         self.live = pinned(next, self.root.as_ref(), NEXT)?;
         self.point_to_live()?;
@@ -197,7 +275,9 @@ impl Maps {
         self.cameras.set(0, &self.live, 0).tried(|| "putting the camera map in place".into())
     }
 
-    fn zero_counters(&mut self, slot: u32) -> Result<()> {
+    /// Makes a slot ready for a camera: nothing counted, not opened.
+    fn clear_slot(&mut self, slot: u32) -> Result<()> {
+        self.open_slot(slot, None)?;
         let cpus = nr_cpus().map_err(|(_, error)| error).tried(|| "counting CPUs".into())?;
         let zeroes = PerCpuValues::try_from(vec![Shared(CameraCounters::zeroed()); cpus])
             .tried(|| "preparing counters".into())?;
@@ -247,9 +327,18 @@ fn take<M: TryFrom<Map, Error = MapError>>(object: &mut Object, name: &str) -> R
 }
 
 fn new_camera_map(max_cameras: u32) -> Result<CameraMap> {
-    CameraMap::create(max_cameras, 0).tried(|| "making a camera map".into())
+    CameraMap::create(slots(max_cameras), 0).tried(|| "making a camera map".into())
 }
 
-fn insert(map: &mut CameraMap, mac: Mac, camera: Camera) -> Result<()> {
-    map.insert(Shared(MacKey::new(mac)), Shared(camera), 0).tried(|| format!("adding camera {mac}"))
+/// How many slots there are: for the cameras, and for the unknown sources of ports.
+pub(super) const fn slots(max_cameras: u32) -> u32 {
+    max_cameras + MAX_STRANGER_PORTS
+}
+
+fn insert(map: &mut CameraMap, subject: Subject, camera: Camera) -> Result<()> {
+    let inserted = map.insert(Shared(subject.key()), Shared(camera), 0);
+    inserted.tried(|| match subject {
+        Subject::Camera(mac) => format!("adding camera {mac}"),
+        Subject::Strangers(ifindex) => format!("adding the unknown sources of interface {ifindex}"),
+    })
 }

@@ -4,12 +4,15 @@
 //! - [`root`] is the directory of pins, and the lock on it,
 //! - [`object`] loads the programs,
 //! - [`maps`] reads and writes the maps,
+//! - [`clock`] is the clock that deadlines are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`runner`] runs single frames through the programs without an interface.
 
+pub mod clock;
 pub mod error;
 pub mod links;
 pub mod maps;
+mod names;
 pub mod netlink;
 pub mod object;
 pub mod root;

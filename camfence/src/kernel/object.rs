@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::{
     error::{KernelError, Result, Tried as _},
+    maps::slots,
     root::Root,
 };
 
@@ -16,8 +17,16 @@ use super::{
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/camfence.bpf.o"));
 
 /// The maps that the programs name and that outlive the process.
-pub(crate) const PINNED_MAPS: [&str; 4] =
-    [names::STATE, names::CAMERAS, names::PROFILES, names::COUNTERS];
+pub(crate) const PINNED_MAPS: [&str; 8] = [
+    names::STATE,
+    names::CAMERAS,
+    names::PROFILES,
+    names::NAMES,
+    names::STRANGERS,
+    names::DEADLINES,
+    names::COUNTERS,
+    names::SIGHTINGS,
+];
 
 /// The programs, loaded.
 pub(crate) struct Object {
@@ -43,7 +52,8 @@ impl Object {
         let log = u8::from(options.log);
         loader
             .verifier_log_level(VerifierLogLevel::STATS)
-            .map_max_entries(names::COUNTERS, options.max_cameras)
+            .map_max_entries(names::COUNTERS, slots(options.max_cameras))
+            .map_max_entries(names::DEADLINES, slots(options.max_cameras))
             .override_global(names::LOG_VERDICTS, &log, true);
         if let Some(root) = options.root {
             for name in PINNED_MAPS {

@@ -9,9 +9,8 @@ use aya::{
 use aya_log::EbpfLogger;
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
-    abi::{CameraCounters, names},
-    limits::MAX_CAMERAS,
-    mac::Mac,
+    abi::{CameraCounters, Subject, names},
+    limits::{DEFAULT_MAX_CAMERAS, MAX_CAMERAS},
     reason::Direction,
 };
 use log::Log;
@@ -22,6 +21,9 @@ use super::{
     object::{Object, Options},
 };
 use crate::policy::{compile::CompiledPolicy, diff::diff};
+
+/// The interface that frames of a test run arrive on: the loopback device, by its index.
+pub const PORT: u32 = 1;
 
 /// Frames shorter than an Ethernet header cannot be run.
 pub const MIN_FRAME: usize = 14;
@@ -91,17 +93,24 @@ impl Runner {
     /// Loads the programs and the policy. With `log`, each verdict becomes a record of the `log`
     /// crate.
     pub fn new(policy: &CompiledPolicy, log: bool) -> Result<Self> {
-        let room = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS).max(1);
+        let cameras = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS);
+        let room = cameras.clamp(DEFAULT_MAX_CAMERAS, MAX_CAMERAS);
         let mut object = Object::load(&Options { max_cameras: room, root: None, log })?;
-        let mut maps = Maps::make(&mut object, room, None)?;
-        maps.apply(&diff(&maps.observe()?, policy))?;
+        let maps = Maps::make(&mut object, room, None)?;
         let logger = if log {
             let logger = EbpfLogger::init(object.ebpf());
             Some(logger.map_err(|error| KernelError::of(&error, "opening the programs' log"))?)
         } else {
             None
         };
-        Ok(Self { object, maps, logger })
+        let mut runner = Self { object, maps, logger };
+        runner.set_policy(policy)?;
+        Ok(runner)
+    }
+
+    /// Puts another policy in place. Cameras that stay keep their counters.
+    pub fn set_policy(&mut self, policy: &CompiledPolicy) -> Result<()> {
+        self.maps.apply(&diff(&self.maps.observe()?, policy))
     }
 
     /// Runs a frame of which `bytes` were captured and that was `wire_len` long. Only a TC program
@@ -124,10 +133,10 @@ impl Runner {
         self.object.verified()
     }
 
-    /// The counters of every camera.
-    pub fn all_counters(&self) -> Result<BTreeMap<Mac, CameraCounters>> {
+    /// The counters of every camera, and of unknown sources.
+    pub fn all_counters(&self) -> Result<BTreeMap<Subject, CameraCounters>> {
         let cameras = self.maps.cameras()?.into_iter();
-        cameras.map(|(mac, camera)| Ok((mac, self.maps.counters(camera.slot)?))).collect()
+        cameras.map(|(subject, camera)| Ok((subject, self.maps.counters(camera.slot)?))).collect()
     }
 }
 

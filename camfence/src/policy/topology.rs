@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::config;
+use crate::config::{self, Config, Interface, Unknown};
 
 /// A network interface, as the kernel describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,6 +251,21 @@ fn below(link: &Link, links: &[Link]) -> Vec<u32> {
         }
     }
     found
+}
+
+/// What a configuration says of a port: its own `[interface.NAME]` before its bridge's, and that
+/// before `[fence]`.
+pub fn settings(config: &Config, port: &Link, links: &[Link]) -> (config::Hook, Unknown) {
+    let bridge = links.iter().find(|link| Some(link.index) == port.master);
+    let written: Vec<&Interface> = [Some(port), bridge]
+        .into_iter()
+        .flatten()
+        .filter_map(|link| config.interfaces.get(&link.name))
+        .collect();
+    (
+        written.iter().find_map(|interface| interface.hook).unwrap_or(config.fence.hook),
+        written.iter().find_map(|interface| interface.unknown).unwrap_or(config.fence.unknown),
+    )
 }
 
 /// The prefixes that "auto" stands for: those on the link of the ports and of their bridges.

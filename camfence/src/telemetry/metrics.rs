@@ -61,12 +61,12 @@ impl Snapshot {
         let names: BTreeMap<Mac, &str> =
             config.cameras.iter().map(|camera| (camera.mac, camera.name.as_str())).collect();
         let mut counts = Vec::new();
-        for (mac, counters) in &standing.counters {
+        for (mac, live) in &standing.cameras {
             // Empty, which is as good as no label, if the configuration no longer has it.
             let name = names.get(mac).copied().unwrap_or_default();
             for direction in Direction::ALL {
                 for reason in Reason::ALL {
-                    let tally = counters.by[direction.index()][reason.index()];
+                    let tally = live.counters.by[direction.index()][reason.index()];
                     if !tally.is_zero() {
                         let (camera, mac) = (name.to_owned(), mac.to_string());
                         counts.push(Count { camera, mac, direction, reason, tally });

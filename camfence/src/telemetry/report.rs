@@ -1,6 +1,6 @@
 //! What `status --json` prints, and the camera object that it shares with `replay --json`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytemuck::Zeroable as _;
 use camfence_common::{
@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
     config::{Camera, Config},
-    fence::{PortState, Standing},
+    fence::{PortState, Standing, Strangers},
     policy::topology::Attached,
 };
 
@@ -50,8 +50,35 @@ pub struct PortReport {
     pub outbound: Option<AttachedReport>,
     /// What is attached on its egress.
     pub inbound: Option<AttachedReport>,
-    /// Whether frames are judged in both directions.
+    /// Whether frames are judged in both directions and verdicts carried out.
     pub enforcing: bool,
+    /// Unknown sources; null if they are let through.
+    pub unknown: Option<StrangersReport>,
+}
+
+/// What happened to the frames of unknown sources on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StrangersReport {
+    /// Whether they are dropped without being looked at.
+    pub sealed: bool,
+    /// "enforce" or "audit".
+    pub mode: &'static str,
+    /// Frames they sent.
+    pub outbound: DirectionReport,
+    /// Frames sent to them.
+    pub inbound: DirectionReport,
+}
+
+impl StrangersReport {
+    fn new(strangers: &Strangers) -> Self {
+        let live = &strangers.live;
+        Self {
+            sealed: strangers.sealed,
+            mode: live.mode.as_str(),
+            outbound: DirectionReport::new(&live.counters, Direction::Outbound),
+            inbound: DirectionReport::new(&live.counters, Direction::Inbound),
+        }
+    }
 }
 
 /// An attached program.
@@ -68,18 +95,27 @@ impl StatusReport {
     pub fn new(config: &Config, standing: &Standing) -> Self {
         let none = CameraCounters::zeroed();
         let cameras = config.cameras.iter().map(|camera| {
-            let counters = standing.counters.get(&camera.mac).unwrap_or(&none);
-            CameraReport::new(config, camera, counters)
+            let live = standing.cameras.get(&camera.mac);
+            let counters = live.map_or(&none, |live| &live.counters);
+            let mut report = CameraReport::new(config, camera, counters);
+            if let Some(live) = live {
+                report.mode = live.mode.as_str();
+                report.open_seconds = live.opened.map(seconds);
+            }
+            report
         });
-        Self {
-            interfaces: standing.ports.iter().map(PortReport::new).collect(),
-            cameras: cameras.collect(),
-        }
+        let port = |port| PortReport::new(port, standing.is_enforcing(port));
+        Self { interfaces: standing.ports.iter().map(port).collect(), cameras: cameras.collect() }
     }
 }
 
+/// Whole seconds, so that what is opened never has none left.
+fn seconds(left: Duration) -> u64 {
+    left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+}
+
 impl PortReport {
-    fn new(port: &PortState) -> Self {
+    fn new(port: &PortState, enforcing: bool) -> Self {
         let attached = |attached: Attached| AttachedReport {
             hook: attached.hook.name(),
             mode: attached.mode.name(),
@@ -89,7 +125,8 @@ impl PortReport {
             ifindex: port.ifindex,
             outbound: port.outbound.map(attached),
             inbound: port.inbound.map(attached),
-            enforcing: port.is_enforcing(),
+            enforcing,
+            unknown: port.strangers.as_ref().map(StrangersReport::new),
         }
     }
 }
@@ -103,8 +140,10 @@ pub struct CameraReport {
     pub mac: String,
     /// Its profile's name.
     pub profile: String,
-    /// "enforce".
+    /// "enforce" or "audit".
     pub mode: &'static str,
+    /// How long the fence stays opened for it; null if it is not.
+    pub open_seconds: Option<u64>,
     /// Frames it sent.
     pub outbound: DirectionReport,
     /// Frames sent to it.
@@ -130,7 +169,8 @@ impl CameraReport {
             name: camera.name.clone(),
             mac: camera.mac.to_string(),
             profile: config.profile_of(camera).name.clone(),
-            mode: config.fence.mode.as_str(),
+            mode: camera.mode.as_str(),
+            open_seconds: None,
             outbound: DirectionReport::new(counters, Direction::Outbound),
             inbound: DirectionReport::new(counters, Direction::Inbound),
         }

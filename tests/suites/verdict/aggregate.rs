@@ -48,7 +48,7 @@ impl Packet for Buffer {
 
 fn verdict(buffer: &Buffer) -> Verdict {
     let policy = policy(HOME).expect("a policy");
-    let camera = find(Direction::Outbound, buffer, &policy).expect("a camera's frame");
+    let camera = find(Direction::Outbound, buffer, &policy, || 1).expect("a camera's frame");
     judge(Direction::Outbound, buffer, &policy, camera)
 }
 
