@@ -25,7 +25,6 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use self::error::Lines;
 pub use self::{
-    display::network,
     error::{ConfigError, Problem},
     presets::{PRESETS, Preset},
     validate::{check_mac, check_name},

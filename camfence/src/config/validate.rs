@@ -20,6 +20,9 @@ use super::{
     suggest::closest,
 };
 
+/// Mistakes up to which names are compared with all there are.
+const COMPARED: usize = 1_000;
+
 /// Turns a raw configuration into one that means something.
 pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Config, Vec<Problem>> {
     let mut check = Check { lines, problems: Vec::new() };
@@ -65,6 +68,16 @@ impl Check<'_> {
         None
     }
 
+    /// A [`suggestion`] from names that may be many. To compare with all of them takes long for a
+    /// whole file of mistakes, of which nobody needs more than the first explained.
+    fn suggest(&self, word: &str, known: &[&str], kind: &str) -> String {
+        if self.problems.len() < COMPARED {
+            suggestion(word, known, kind)
+        } else {
+            listed(known, kind)
+        }
+    }
+
     /// What a word stands for, of the few that are known.
     fn choice<T: Copy>(
         &mut self,
@@ -105,14 +118,20 @@ impl Check<'_> {
 const LISTED: usize = 10;
 
 /// A hint that says what was probably meant, and what there is.
-fn suggestion(word: &str, known: &[&str], kind: &str) -> String {
-    let mut list = known[..known.len().min(LISTED)].join(", ");
-    if known.len() > LISTED {
-        list = format!("{list} and {} more", known.len() - LISTED);
-    }
+pub(super) fn suggestion(word: &str, known: &[&str], kind: &str) -> String {
+    let list = listed(known, kind);
     match closest(word, known.iter().copied()) {
-        Some(meant) => format!("did you mean \"{meant}\"? {kind}: {list}"),
-        None => format!("{kind}: {list}"),
+        Some(meant) => format!("did you mean \"{meant}\"? {list}"),
+        None => list,
+    }
+}
+
+/// A hint that says what there is.
+fn listed(known: &[&str], kind: &str) -> String {
+    let list = known[..known.len().min(LISTED)].join(", ");
+    match known.len().saturating_sub(LISTED) {
+        0 => format!("{kind}: {list}"),
+        more => format!("{kind}: {list} and {more} more"),
     }
 }
 

@@ -170,28 +170,24 @@ fn port(written: &str) -> Result<u16, Problem> {
         let what = format!("{} is not a port", quoted(written));
         return Err(Problem::new(what, "write one number, or a range like 5000-5010"));
     }
-    match written.parse() {
-        Ok(port @ 1..) => Ok(port),
-        _ => {
-            let what = format!("port {} is out of range", quoted(written));
-            Err(Problem::new(what, "ports go from 1 to 65535"))
-        }
+    if let Ok(port @ 1..) = written.parse() {
+        return Ok(port);
     }
+    let what = format!("port {} is out of range", quoted(written));
+    Err(Problem::new(what, "ports go from 1 to 65535"))
 }
 
 fn destination(word: &str) -> Result<Option<IpNet>, Problem> {
     if word == "any" {
         return Ok(None);
     }
-    match address_or_network(word) {
-        Some(read) => read.map(Some),
-        None => {
-            let what = format!("{} is not a destination", quoted(word));
-            let hint = "write an address, a network like 192.168.1.0/24 or any; \
-                        names are not looked up, and ports belong to the protocol";
-            Err(Problem::new(what, hint))
-        }
+    if let Some(read) = address_or_network(word) {
+        return read.map(Some);
     }
+    let what = format!("{} is not a destination", quoted(word));
+    let hint = "write an address, a network like 192.168.1.0/24 or any; \
+                names are not looked up, and ports belong to the protocol";
+    Err(Problem::new(what, hint))
 }
 
 #[cfg(test)]

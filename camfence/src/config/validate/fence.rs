@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camfence_common::limits::{DEFAULT_MAX_CAMERAS, MAX_CAMERAS};
 use toml::Spanned;
 
-use super::{Check, Places, network::check_interface, suggestion};
+use super::{Check, Places, network::check_interface};
 use crate::config::{
     Fence, Hook, Interface, Mode, Problem, Unknown,
     error::quoted,
@@ -69,7 +69,7 @@ impl Check<'_> {
             let what = format!("unknown = {}: there is no such profile", quoted(word));
             let words = UNKNOWN_WORDS.iter().map(|&(known, _)| known);
             let known: Vec<_> = words.chain(places.names().iter().copied()).collect();
-            let hint = suggestion(word, &known, "values");
+            let hint = self.suggest(word, &known, "values");
             self.report(written.span(), Problem::new(what, hint));
         }
         found

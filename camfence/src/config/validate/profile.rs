@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use camfence_common::limits::MAX_PROFILES;
 use toml::Spanned;
 
-use super::{Check, camera::check_label, fence::UNKNOWN_WORDS, suggestion};
+use super::{Check, camera::check_label, fence::UNKNOWN_WORDS};
 use crate::config::{
     DEFAULT_PROFILE, Guard, Local, Problem, Profile,
     error::quoted,
@@ -23,7 +23,7 @@ impl<'a> Places<'a> {
         let names = profiles.iter().map(|profile| profile.name.as_str());
         Self {
             by_name: names.clone().zip(0..).collect(),
-            // Each mistake is compared with these, so what is too much anyway is left out.
+            // Mistakes are compared with these, so what is too much anyway is left out.
             names: names.take(MAX_PROFILES).collect(),
         }
     }
@@ -64,7 +64,8 @@ impl Check<'_> {
     pub(super) fn place(&mut self, name: &Text, places: &Places<'_>) -> Option<usize> {
         let found = places.get(name.as_ref());
         if found.is_none() {
-            self.report(name.span(), no_such_profile(name.as_ref(), places.names()));
+            let hint = self.suggest(name.as_ref(), places.names(), "profiles");
+            self.report(name.span(), no_such_profile(name.as_ref(), &hint));
         }
         found
     }
@@ -114,10 +115,9 @@ impl Check<'_> {
     }
 }
 
-/// A profile's name that is none, where these are.
-pub(in crate::config) fn no_such_profile(name: &str, known: &[&str]) -> Problem {
-    let what = format!("there is no profile {}", quoted(name));
-    Problem::new(what, suggestion(name, known, "profiles"))
+/// A profile's name that is none.
+pub(in crate::config) fn no_such_profile(name: &str, hint: &str) -> Problem {
+    Problem::new(format!("there is no profile {}", quoted(name)), hint)
 }
 
 #[cfg(test)]

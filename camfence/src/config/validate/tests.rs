@@ -249,6 +249,19 @@ fn long_hints_are_cut() {
 }
 
 #[test]
+fn a_file_of_mistakes_is_not_compared_with_every_name() {
+    let mut text = String::new();
+    for n in 0..=COMPARED {
+        let mac = format!("b0:c5:54:00:{:02x}:{:02x}", n / 256, n % 256);
+        text += &camera(&mac, &n.to_string());
+        text += "profile = \"defualt\"\n";
+    }
+    let problems = parse(&text).unwrap_err();
+    assert_eq!(problems[COMPARED - 1].hint, "did you mean \"default\"? profiles: default");
+    assert_eq!(problems[COMPARED].hint, "profiles: default");
+}
+
+#[test]
 fn metrics_listen_on_an_address() {
     for wrong in ["9477", "localhost:9477", "127.0.0.1", "127.0.0.1:65536", "::1:9477", ""] {
         let what = format!("\"{wrong}\" is not an address to listen on");
