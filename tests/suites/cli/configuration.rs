@@ -27,7 +27,7 @@ fn wrong() -> Vec<(String, Vec<&'static str>, &'static str)> {
         (fence("local = \"auto\""), vec![":3:"], ""),
         (profile("locl = []"), vec![":4:", "locl"], "local"),
         (profile("allow = [\"udp/0 to any\"]"), vec![":4:", "udp/0 to any"], "65535"),
-        (profile("allow = [\"npt to any\"]"), vec![":4:", "npt"], "ntp"),
+        (profile("allow = [\"npt to any\"]"), vec![":4:", "npt to any"], "ntp"),
         (profile("dns = [\"a..b\"]"), vec![":4:", "a..b"], "dot"),
         (profile("dns = true"), vec![":4:", "true"], "dns = "),
         (profile("rogue = \"no\""), vec![":4:", "rogue"], "deny"),
@@ -99,6 +99,18 @@ fn a_check_in_json_says_what_is_wrong() -> Result<()> {
     let printed: serde_json::Value = serde_json::from_str(&outcome.stdout)?;
     assert_eq!(printed["ok"], false);
     assert_eq!(printed["problems"][0]["line"], 2);
+    Ok(())
+}
+
+#[test]
+fn a_check_says_when_nothing_is_dropped() -> Result<()> {
+    let bench = Bench::new()?;
+    let text = "[fence]\nmode = \"audit\"\nunknown = \"guests\"\n[profile.guests]\n";
+    let camfence = bench.camfence(text)?;
+    let printed = camfence.json(["check"])?;
+    assert_eq!((&printed["mode"], &printed["unknown"]), (&"audit".into(), &"guests".into()));
+    let outcome = camfence.run(["check"])?;
+    assert!(outcome.stdout.contains("nothing is dropped: mode = \"audit\""), "{outcome:#?}");
     Ok(())
 }
 
