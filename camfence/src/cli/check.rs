@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use camfence::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Mode},
     policy::compile::{Surroundings, compile},
 };
 use serde_json::{Value, json};
@@ -27,17 +27,23 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             "cameras": config.cameras.len(),
             "profiles": config.profiles.len(),
             "interfaces": config.fence.interfaces,
+            "unknown": config.word_for(config.fence.unknown),
+            "mode": config.fence.mode.as_str(),
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
     output::line(&format!(
-        "{} is good: {}, {}, interfaces: {}",
+        "{} is good: {}, {}, interfaces: {}{}",
         config.path.display(),
         counted(config.cameras.len(), "camera"),
         counted(config.profiles.len(), "profile"),
         match config.fence.interfaces.as_slice() {
             [] => "none".to_string(),
             interfaces => interfaces.join(", "),
+        },
+        match config.fence.mode {
+            Mode::Enforce => "",
+            Mode::Audit => ", nothing is dropped: mode = \"audit\"",
         },
     ));
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,7 @@ use super::{
     DEFAULT_PROFILE, Problem, check_mac, check_name,
     error::{Lines, quoted},
     raw::{self, RawCamera, RawConfig, Table, Text},
+    validate::{no_such_profile, suggestion},
 };
 
 /// A camera to write into a configuration.
@@ -137,7 +138,10 @@ fn check_profile(raw: &RawConfig, name: &str) -> Result<(), Problem> {
     let mut known = vec![DEFAULT_PROFILE];
     let written = raw.profile.keys().map(Spanned::as_ref).map(String::as_str);
     known.extend(written.filter(|&name| name != DEFAULT_PROFILE));
-    if known.contains(&name) { Ok(()) } else { Err(super::validate::no_such_profile(name, &known)) }
+    if known.contains(&name) {
+        return Ok(());
+    }
+    Err(no_such_profile(name, &suggestion(name, &known, "profiles")))
 }
 
 /// Keys and values, ready to be written.

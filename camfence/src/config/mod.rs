@@ -1,8 +1,10 @@
 //! The configuration: TOML text, then keys and values, then a [`Config`] that means something.
 //! Changing the file from the command line is [`edit`]; writing it safely, [`mod@write`].
 
+mod display;
 pub mod edit;
 mod error;
+mod presets;
 mod raw;
 mod suggest;
 mod validate;
@@ -24,6 +26,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use self::error::Lines;
 pub use self::{
     error::{ConfigError, Problem},
+    presets::{PRESETS, Preset},
     validate::{check_mac, check_name},
 };
 
@@ -153,6 +156,9 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Every mode, in the order the documentation lists them.
+    pub const ALL: [Self; 2] = [Self::Enforce, Self::Audit];
+
     /// The name in the configuration and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -228,7 +234,7 @@ pub enum Dns {
 }
 
 /// A name, or all names below one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName {
     /// The name, in lower case, labels parted by dots, without one at the end. Labels consist of
     /// letters, digits, `-` and `_`.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use toml::{
     Spanned,
@@ -28,6 +28,8 @@ pub(super) struct RawConfig {
     pub(super) profile: BTreeMap<Text, Table<RawProfile>>,
     #[serde(default)]
     pub(super) camera: Vec<Table<RawCamera>>,
+    #[serde(default)]
+    pub(super) interface: BTreeMap<Text, Table<RawInterface>>,
     pub(super) metrics: Option<Table<RawMetrics>>,
 }
 
@@ -49,6 +51,18 @@ pub(super) struct RawFence {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfile {
     pub(super) local: Option<Vec<Text>>,
+    pub(super) allow: Option<Vec<Text>>,
+    pub(super) dns: Option<Spanned<RawDns>>,
+    #[serde(rename = "port-mapping")]
+    pub(super) port_mapping: Option<Text>,
+    pub(super) rogue: Option<Text>,
+}
+
+/// `dns = "…"` or `dns = ["…"]`.
+#[derive(Debug)]
+pub(super) enum RawDns {
+    Word(String),
+    Names(Vec<Text>),
 }
 
 /// `[[camera]]`.
@@ -58,6 +72,16 @@ pub(super) struct RawCamera {
     pub(super) mac: Text,
     pub(super) name: Text,
     pub(super) profile: Option<Text>,
+    pub(super) addresses: Option<Spanned<Vec<Text>>>,
+    pub(super) mode: Option<Text>,
+}
+
+/// `[interface.NAME]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawInterface {
+    pub(super) hook: Option<Text>,
+    pub(super) unknown: Option<Text>,
 }
 
 /// `[metrics]`.
@@ -102,6 +126,37 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawDns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DnsVisitor)
+    }
+}
+
+/// What serde says it expected where neither of the two forms of `dns` stands.
+const WORD_OR_NAMES: &str = "a word or names";
+
+struct DnsVisitor;
+
+impl<'de> Visitor<'de> for DnsVisitor {
+    type Value = RawDns;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(WORD_OR_NAMES)
+    }
+
+    fn visit_str<E>(self, word: &str) -> Result<RawDns, E> {
+        Ok(RawDns::Word(word.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RawDns, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = list.next_element()? {
+            names.push(name);
+        }
+        Ok(RawDns::Names(names))
     }
 }
 

@@ -1,50 +1,44 @@
 //! From what is written to what it means. Pure, and it finds every mistake, not only the first.
 
+mod address;
+mod allowance;
 mod camera;
+mod dns;
+mod fence;
 mod network;
+mod profile;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-    path::Path,
-};
+use std::{collections::HashMap, ops::Range, path::Path};
 
-use camfence_common::limits::{DEFAULT_MAX_CAMERAS, MAX_CAMERAS, MAX_PROFILES};
-use toml::Spanned;
-
-pub(super) use self::camera::no_such_profile;
 pub use self::camera::{check_mac, check_name};
+use self::profile::Places;
+pub(super) use self::profile::no_such_profile;
 use super::{
-    Config, DEFAULT_PROFILE, Fence, Hook, Local, Metrics, Mode, Problem, Profile, Unknown,
+    Config, Metrics, Problem,
     error::{Lines, quoted},
-    raw::{RawConfig, RawFence, RawMetrics, RawProfile, Table, Text},
+    raw::{RawConfig, RawMetrics, Text},
     suggest::closest,
 };
 
-/// Names that `unknown = …` will mean something else by.
-const RESERVED_PROFILES: [&str; 2] = ["pass", "drop"];
+/// Mistakes up to which names are compared with all there are.
+const COMPARED: usize = 1_000;
 
 /// Turns a raw configuration into one that means something.
 pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Config, Vec<Problem>> {
     let mut check = Check { lines, problems: Vec::new() };
     let local = check.local(raw.fence.0.local.as_deref()).unwrap_or_default();
     let profiles = check.profiles(&raw.profile, &local);
-    let fence = check.fence(&raw.fence.0);
-    let cameras = check.cameras(&raw.camera, &profiles, fence.max_cameras);
+    let places = Places::new(&profiles);
+    let fence = check.fence(&raw.fence.0, &places);
+    let cameras = check.cameras(&raw.camera, &places, &fence);
+    let interfaces = check.interface_tables(&raw.interface, &places);
     let metrics = raw.metrics.and_then(|metrics| check.metrics(&metrics.0));
     let mut problems = check.problems;
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.line);
         return Err(problems);
     }
-    Ok(Config {
-        path: path.to_owned(),
-        fence,
-        profiles,
-        cameras,
-        interfaces: BTreeMap::new(),
-        metrics,
-    })
+    Ok(Config { path: path.to_owned(), fence, profiles, cameras, interfaces, metrics })
 }
 
 /// The walk through the raw configuration. After a mistake it goes on with a stand-in.
@@ -63,95 +57,6 @@ impl Check<'_> {
         self.lines.line(text.span().start)
     }
 
-    fn fence(&mut self, raw: &RawFence) -> Fence {
-        self.only(raw.unknown.as_ref(), "unknown", "pass");
-        self.only(raw.mode.as_ref(), "mode", "enforce");
-        Fence {
-            interfaces: self.interfaces(&raw.interfaces),
-            hook: raw.hook.as_ref().map(|hook| self.hook(hook)).unwrap_or_default(),
-            unknown: Unknown::Pass,
-            mode: Mode::Enforce,
-            max_cameras: self.max_cameras(raw.max_cameras.as_ref()),
-        }
-    }
-
-    /// A key that so far has one value. The others are not mistakes of spelling but of version.
-    fn only(&mut self, written: Option<&Text>, key: &str, known: &str) {
-        let Some(written) = written else { return };
-        if written.as_ref() != known {
-            let value = quoted(written.as_ref());
-            let what = format!("{key} = {value}: this version knows only \"{known}\"");
-            let hint = format!("write {key} = \"{known}\", or leave the line out");
-            self.report(written.span(), Problem::new(what, hint));
-        }
-    }
-
-    fn hook(&mut self, written: &Text) -> Hook {
-        let word = written.as_ref().as_str();
-        if let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.as_str() == word) {
-            return hook;
-        }
-        let what = format!("there is no hook {}", quoted(word));
-        let hint = suggestion(word, &Hook::ALL.map(Hook::as_str), "hooks");
-        self.report(written.span(), Problem::new(what, hint));
-        Hook::default()
-    }
-
-    fn max_cameras(&mut self, written: Option<&Spanned<i64>>) -> u32 {
-        let Some(written) = written else { return DEFAULT_MAX_CAMERAS };
-        if let Ok(count @ 1..=MAX_CAMERAS) = u32::try_from(*written.as_ref()) {
-            return count;
-        }
-        let what = format!("max_cameras = {} is out of range", written.as_ref());
-        let hint = format!("write a number from 1 to {MAX_CAMERAS}");
-        self.report(written.span(), Problem::new(what, hint));
-        // Not to complain about each camera as well.
-        MAX_CAMERAS
-    }
-
-    fn profiles(
-        &mut self,
-        raw: &BTreeMap<Text, Table<RawProfile>>,
-        fence_local: &Local,
-    ) -> Vec<Profile> {
-        let mut profiles = vec![Profile::new(DEFAULT_PROFILE, fence_local.clone())];
-        for (name, Table(profile)) in raw {
-            let local = self.local(profile.local.as_deref());
-            let local = local.unwrap_or_else(|| fence_local.clone());
-            if name.as_ref() == DEFAULT_PROFILE {
-                // For its own cameras only: the others inherit what [fence] says.
-                profiles[0].local = local;
-            } else {
-                self.profile_name(name);
-                profiles.push(Profile::new(name.as_ref(), local));
-            }
-        }
-        self.profile_count(raw);
-        profiles
-    }
-
-    fn profile_name(&mut self, name: &Text) {
-        let word = name.as_ref().as_str();
-        if RESERVED_PROFILES.contains(&word) {
-            let what = format!("a profile cannot be named {}", quoted(word));
-            self.report(name.span(), Problem::new(what, "choose another name"));
-        } else if let Err(problem) = camera::check_label(word, "profile") {
-            self.report(name.span(), problem);
-        }
-    }
-
-    fn profile_count(&mut self, raw: &BTreeMap<Text, Table<RawProfile>>) {
-        let written = raw.keys().filter(|name| name.as_ref() != DEFAULT_PROFILE);
-        let mut spans: Vec<_> = written.map(Spanned::span).collect();
-        spans.sort_by_key(|span| span.start);
-        // One place is the default profile's.
-        if let Some(span) = spans.get(MAX_PROFILES - 1) {
-            let what = format!("{} profiles are too many, with the default one", spans.len() + 1);
-            let hint = format!("keep to {MAX_PROFILES}, and let cameras share profiles");
-            self.report(span.clone(), Problem::new(what, hint));
-        }
-    }
-
     fn metrics(&mut self, raw: &RawMetrics) -> Option<Metrics> {
         let written = raw.listen.as_ref();
         if let Ok(listen) = written.parse() {
@@ -161,6 +66,34 @@ impl Check<'_> {
         let hint = "write an IP address and a port, like 127.0.0.1:9477 or [::1]:9477";
         self.report(raw.listen.span(), Problem::new(what, hint));
         None
+    }
+
+    /// A [`suggestion`] from names that may be many. To compare with all of them takes long for a
+    /// whole file of mistakes, of which nobody needs more than the first explained.
+    fn suggest(&self, word: &str, known: &[&str], kind: &str) -> String {
+        if self.problems.len() < COMPARED {
+            suggestion(word, known, kind)
+        } else {
+            listed(known, kind)
+        }
+    }
+
+    /// What a word stands for, of the few that are known.
+    fn choice<T: Copy>(
+        &mut self,
+        written: &Text,
+        known: &[(&str, T)],
+        kind: &str,
+        what: impl FnOnce(String) -> String,
+    ) -> Option<T> {
+        let word = written.as_ref().as_str();
+        let found = known.iter().find(|(name, _)| *name == word).map(|&(_, value)| value);
+        if found.is_none() {
+            let names: Vec<_> = known.iter().map(|&(name, _)| name).collect();
+            let hint = suggestion(word, &names, kind);
+            self.report(written.span(), Problem::new(what(quoted(word)), hint));
+        }
+        found
     }
 
     /// Notes a value and where it stands; reports one that was there before.
@@ -185,14 +118,20 @@ impl Check<'_> {
 const LISTED: usize = 10;
 
 /// A hint that says what was probably meant, and what there is.
-fn suggestion(word: &str, known: &[&str], kind: &str) -> String {
-    let mut list = known[..known.len().min(LISTED)].join(", ");
-    if known.len() > LISTED {
-        list = format!("{list} and {} more", known.len() - LISTED);
-    }
+pub(super) fn suggestion(word: &str, known: &[&str], kind: &str) -> String {
+    let list = listed(known, kind);
     match closest(word, known.iter().copied()) {
-        Some(meant) => format!("did you mean \"{meant}\"? {kind}: {list}"),
-        None => format!("{kind}: {list}"),
+        Some(meant) => format!("did you mean \"{meant}\"? {list}"),
+        None => list,
+    }
+}
+
+/// A hint that says what there is.
+fn listed(known: &[&str], kind: &str) -> String {
+    let list = known[..known.len().min(LISTED)].join(", ");
+    match known.len().saturating_sub(LISTED) {
+        0 => format!("{kind}: {list}"),
+        more => format!("{kind}: {list} and {more} more"),
     }
 }
 

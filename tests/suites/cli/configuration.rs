@@ -18,13 +18,25 @@ fn wrong() -> Vec<(String, Vec<&'static str>, &'static str)> {
         ("fenec = 1\n".into(), vec![":1:", "fenec"], "fence"),
         (fence("hok = \"tc\""), vec![":3:", "hok"], "hook"),
         (fence("hook = \"tcx\""), vec![":3:", "tcx"], "tc"),
-        (fence("unknown = \"drop\""), vec![":3:", "unknown"], "pass"),
+        (fence("unknown = \"dorp\""), vec![":3:", "unknown", "dorp"], "drop"),
+        (fence("mode = \"Audit\""), vec![":3:", "Audit"], "audit"),
         (fence("max_cameras = 0"), vec![":3:", "max_cameras = 0"], "65536"),
         (fence("local = [\"192.168.1.1/24\"]"), vec![":3:", "192.168.1.1/24"], "192.168.1.0/24"),
         (fence("local = [\"fd00::1/64\"]"), vec![":3:", "fd00::1/64"], "fd00::/64"),
         (fence("local = [\"home\"]"), vec![":3:", "home"], ""),
         (fence("local = \"auto\""), vec![":3:"], ""),
         (profile("locl = []"), vec![":4:", "locl"], "local"),
+        (profile("allow = [\"udp/0 to any\"]"), vec![":4:", "udp/0 to any"], "65535"),
+        (profile("allow = [\"npt to any\"]"), vec![":4:", "npt to any"], "ntp"),
+        (profile("dns = [\"a..b\"]"), vec![":4:", "a..b"], "dot"),
+        (profile("dns = true"), vec![":4:", "true"], "dns = "),
+        (profile("rogue = \"no\""), vec![":4:", "rogue"], "deny"),
+        (
+            camera("mac = \"b0:c5:54:25:5b:0e\"\nname = \"a\"\naddresses = [\"10.0.0.1/8\"]"),
+            vec![":6:", "10.0.0.1/8"],
+            "10.0.0.0/8",
+        ),
+        ("[interface.p0]\nunknown = \"x\"\n".into(), vec![":2:", "unknown"], "default"),
         (
             camera("mac = \"b0:c5:54:25:5b:0e\"\nname = \"a\"\nnmae = 1"),
             vec![":6:", "nmae"],
@@ -87,6 +99,18 @@ fn a_check_in_json_says_what_is_wrong() -> Result<()> {
     let printed: serde_json::Value = serde_json::from_str(&outcome.stdout)?;
     assert_eq!(printed["ok"], false);
     assert_eq!(printed["problems"][0]["line"], 2);
+    Ok(())
+}
+
+#[test]
+fn a_check_says_when_nothing_is_dropped() -> Result<()> {
+    let bench = Bench::new()?;
+    let text = "[fence]\nmode = \"audit\"\nunknown = \"guests\"\n[profile.guests]\n";
+    let camfence = bench.camfence(text)?;
+    let printed = camfence.json(["check"])?;
+    assert_eq!((&printed["mode"], &printed["unknown"]), (&"audit".into(), &"guests".into()));
+    let outcome = camfence.run(["check"])?;
+    assert!(outcome.stdout.contains("nothing is dropped: mode = \"audit\""), "{outcome:#?}");
     Ok(())
 }
 

@@ -110,7 +110,9 @@ fn every_verb_that_prints_prints_json() -> Result<()> {
     let bench = Bench::new()?;
     let camfence = bench.camfence(GOOD)?;
     let summary = BTreeSet::from(["live", "added", "replaced", "attached", "detached", "notices"]);
-    assert_eq!(camfence.json(["check"])?["ok"], true);
+    let check = json!({"ok": true, "cameras": 1, "profiles": 1, "interfaces": ["p0"],
+        "unknown": "pass", "mode": "enforce"});
+    assert_eq!(camfence.json(["check"])?, check);
     let up = camfence.json(["up"])?;
     assert_eq!(keys(&up), summary);
     assert_eq!(up["attached"], json!(["p0"]));

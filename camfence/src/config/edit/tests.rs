@@ -106,6 +106,21 @@ fn adds_to_an_array() {
 }
 
 #[test]
+fn leaves_everything_else_a_configuration_can_say() {
+    let profile = "[profile.a]\nallow = [ # all\n  \"ntp to any\",\n]\ndns = [\"a.net\"]\n\
+                   port-mapping = 'deny'\n";
+    let camera = "[[camera]]\n@a\naddresses = [\n  \"10.0.0.1\", # wired\n]\nmode = \"audit\"\n";
+    let interface = "[interface.\"eth0.20\"]\nunknown = \"a\"\n";
+    let added = format!("{profile}\n{camera}\n@new\n\n{interface}");
+    adds(&format!("{profile}\n{camera}\n{interface}"), &added);
+    adds(&format!("{profile}\n{interface}"), &format!("{profile}\n{interface}\n@new\n"));
+    removes_a(&format!("{profile}\n{camera}\n{interface}"), &format!("{profile}\n{interface}"));
+    adds("camera = [\n  { mac = \"m\", name = \"n\", addresses = [\"::2\"] },\n]\n", {
+        "camera = [\n  { mac = \"m\", name = \"n\", addresses = [\"::2\"] },\n  <new>,\n]\n"
+    });
+}
+
+#[test]
 fn removes_a_table_with_its_own_comments() {
     removes_a("[[camera]]\n@a\n", "");
     removes_a("[[camera]]\n@a\n\n[[camera]]\n@b\n", "[[camera]]\n@b\n");

@@ -5,13 +5,19 @@
 
 use toml::de::Error;
 
-use super::super::{
-    error::{Lines, Problem, quoted, snippet},
-    suggest::closest,
+use super::{
+    super::{
+        error::{Lines, Problem, quoted, snippet},
+        suggest::closest,
+    },
+    WORD_OR_NAMES,
 };
 
 /// Longest message of the parser that is passed on, in characters.
 const MESSAGE_MAX: usize = 200;
+
+/// The keys of `[interface.NAME]`, where TOML takes the end of a VLAN's name for one.
+const INTERFACE_KEYS: [&str; 2] = ["hook", "unknown"];
 
 /// A file that is not TOML.
 pub(super) fn syntax(error: &Error, text: &str, lines: &Lines) -> Problem {
@@ -67,7 +73,10 @@ fn unknown_key(message: &str) -> Option<Problem> {
     let rest = message.strip_prefix("unknown field `")?;
     let (key, expected) = rest.rsplit_once("`, expected ")?;
     let allowed: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let list = format!("keys allowed here: {}", allowed.join(", "));
+    let mut list = format!("keys allowed here: {}", allowed.join(", "));
+    if allowed == INTERFACE_KEYS {
+        list += "; a name with a dot is written in quotes, like [interface.\"eth0.20\"]";
+    }
     let hint = match closest(key, allowed) {
         Some(meant) => format!("did you mean `{meant}`? {list}"),
         None => list,
@@ -105,6 +114,10 @@ fn wrong_type(message: &str, found: &str) -> Option<Problem> {
             ("a list", "each one starts with two brackets, like [[camera]]")
         }
         "a sequence" => ("a list", "put the value in square brackets, like [\"…\"]"),
+        WORD_OR_NAMES => (
+            "\"pass\", \"deny\" or a list of names",
+            "write dns = \"deny\", or names like dns = [\"pool.ntp.org\"]",
+        ),
         "a map" if found.starts_with("[[") => {
             ("a table", "write it once, in single brackets, like [fence]")
         }

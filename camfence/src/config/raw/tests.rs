@@ -24,16 +24,30 @@ fn reads_every_key_there_is() {
         max_cameras = 16
         [profile.nvr]
         local = ["192.168.1.10/32"]
+        allow = ["ntp to any"]
+        dns = ["pool.ntp.org"]
+        port-mapping = "deny"
+        rogue = "deny"
+        [profile.word]
+        dns = "deny"
         [[camera]]
         mac = "b0:c5:54:25:5b:0e"
         name = "driveway"
         profile = "nvr"
+        addresses = ["192.168.1.31"]
+        mode = "audit"
+        [interface.p0]
+        hook = "tc"
+        unknown = "nvr"
         [metrics]
         listen = "127.0.0.1:9477"
     "#;
     let raw = parse(text, &Lines::new(text)).unwrap();
     assert_eq!(raw.camera[0].0.name.as_ref(), "driveway");
     assert_eq!(raw.metrics.unwrap().0.listen.as_ref(), "127.0.0.1:9477");
+    let dns: Vec<_> = raw.profile.values().map(|profile| profile.0.dns.as_ref()).collect();
+    assert!(matches!(dns[0].unwrap().as_ref(), RawDns::Names(names) if names.len() == 1));
+    assert!(matches!(dns[1].unwrap().as_ref(), RawDns::Word(word) if word == "deny"));
     assert_eq!(raw.fence.0.max_cameras.unwrap().into_inner(), 16);
 }
 
@@ -48,13 +62,16 @@ fn an_empty_file_is_a_configuration() {
 fn unknown_keys_are_named_at_every_level() {
     let fence = "keys allowed here: interfaces, unknown, mode, hook, local, max_cameras";
     for (text, line, key, hint) in [
-        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, metrics"),
+        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, interface, metrics"),
         ("\n[cameras]\n", 2, "cameras", "did you mean `camera`?"),
         ("[fence]\n\ndns = 1\n", 3, "dns", fence),
         ("[fence]\r\ninterface = []\r\n", 2, "interface", "did you mean `interfaces`?"),
-        ("[profile.a]\nallow = []", 2, "allow", "keys allowed here: local"),
-        ("profile = { a = { dns = 1 } }", 1, "dns", "keys allowed here: local"),
-        ("[[camera]]\nmac = \"\"\naddresses = []", 3, "addresses", "mac, name, profile"),
+        ("[profile.a]\nalow = []", 2, "alow", "did you mean `allow`? keys allowed here: local,"),
+        ("[profile.a]\nport_mapping = 1", 2, "port_mapping", "did you mean `port-mapping`?"),
+        ("profile = { a = { x = 1 } }", 1, "x", "local, allow, dns, port-mapping, rogue"),
+        ("[[camera]]\nmac = \"\"\nip = []", 3, "ip", "mac, name, profile, addresses, mode"),
+        ("[interface.p0]\nmode = 1", 2, "mode", "keys allowed here: hook, unknown"),
+        ("\n[interface.eth0.20]", 2, "20", "like [interface.\"eth0.20\"]"),
         ("camera = [\n{ Mac = 1 },\n]", 2, "Mac", "did you mean `mac`?"),
         ("[metrics]\nport = 1", 2, "port", "keys allowed here: listen"),
     ] {
@@ -79,8 +96,22 @@ fn wrong_types_are_shown_as_written() {
         ("metrics = [\"127.0.0.1:1\"]", 1, "expected a table, found [\"127.0.0.1:1\"]", "["),
         ("camera = [[\"m\", \"n\"]]", 1, "expected a table, found [\"m\", \"n\"]", "["),
         ("[profile]\na = 1", 2, "expected a table, found 1", "["),
+        ("[interface]\np0 = 1", 2, "expected a table, found 1", "["),
+        ("[profile.a]\nallow = \"ntp\"", 2, "expected a list, found \"ntp\"", "[\"…\"]"),
+        ("[profile.a]\nallow = [\n1]", 3, "expected text, found 1", "quotes"),
+        ("[profile.a]\nrogue = true", 2, "expected text, found true", "quotes"),
+        ("[profile.a]\ndns = [\n\"a\",\n1]", 4, "expected text, found 1", "quotes"),
+        ("[[camera]]\naddresses = \"::1\"", 2, "expected a list, found \"::1\"", "[\"…\"]"),
     ] {
         fails(text, line, what, hint);
+    }
+}
+
+#[test]
+fn dns_takes_two_types() {
+    for found in ["true", "53", "1.5", "1979-05-27", "{ names = [] }"] {
+        let what = format!("expected \"pass\", \"deny\" or a list of names, found {found}");
+        fails(&format!("[profile.a]\n\ndns = {found}"), 3, &what, "dns = [\"pool.ntp.org\"]");
     }
 }
 

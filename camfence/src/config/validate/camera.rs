@@ -1,12 +1,12 @@
-//! Cameras: who they are, and which profile is theirs.
+//! Cameras: who they are, which profile is theirs, and whether it is carried out.
 
 use std::collections::HashMap;
 
 use camfence_common::mac::Mac;
 
-use super::{Check, suggestion};
+use super::{Check, Places};
 use crate::config::{
-    Camera, Mode, Problem, Profile,
+    Camera, Fence, Mode, Problem,
     error::quoted,
     raw::{RawCamera, Table, Text},
 };
@@ -72,29 +72,23 @@ impl Check<'_> {
     pub(super) fn cameras(
         &mut self,
         raw: &[Table<RawCamera>],
-        profiles: &[Profile],
-        max_cameras: u32,
+        places: &Places<'_>,
+        fence: &Fence,
     ) -> Vec<Camera> {
-        self.camera_count(raw, max_cameras);
-        let by_name: HashMap<&str, usize> =
-            profiles.iter().enumerate().map(|(at, profile)| (profile.name.as_str(), at)).collect();
+        self.camera_count(raw, fence.max_cameras);
         let mut seen = Seen::default();
         let mut cameras = Vec::with_capacity(raw.len());
         for Table(camera) in raw {
             let mac = self.mac(&camera.mac, &mut seen);
             let name = self.name(&camera.name, &mut seen);
-            let profile = camera
-                .profile
-                .as_ref()
-                .map_or(Some(0), |name| self.profile(name, &by_name, profiles));
+            let profile = match &camera.profile {
+                Some(name) => self.place(name, places),
+                None => Some(0),
+            };
+            let addresses = self.addresses(camera.addresses.as_ref());
+            let mode = self.camera_mode(camera.mode.as_ref(), fence.mode);
             if let (Some(mac), Some(name), Some(profile)) = (mac, name, profile) {
-                cameras.push(Camera {
-                    mac,
-                    name,
-                    profile,
-                    addresses: Vec::new(),
-                    mode: Mode::Enforce,
-                });
+                cameras.push(Camera { mac, name, profile, addresses, mode });
             }
         }
         cameras
@@ -105,6 +99,14 @@ impl Check<'_> {
         let what = format!("{} cameras are more than max_cameras = {max_cameras}", raw.len());
         let hint = format!("write max_cameras = {} or more under [fence]", raw.len());
         self.report(beyond.mac.span(), Problem::new(what, hint));
+    }
+
+    /// A fence that only counts has no camera whose frames it drops.
+    fn camera_mode(&mut self, written: Option<&Text>, fence: Mode) -> Mode {
+        match (self.mode(written), fence) {
+            (Mode::Enforce, Mode::Enforce) => Mode::Enforce,
+            (Mode::Audit, _) | (_, Mode::Audit) => Mode::Audit,
+        }
     }
 
     fn mac<'t>(&mut self, written: &'t Text, seen: &mut Seen<'t>) -> Option<Mac> {
@@ -139,25 +141,4 @@ impl Check<'_> {
             }
         }
     }
-
-    fn profile(
-        &mut self,
-        written: &Text,
-        by_name: &HashMap<&str, usize>,
-        profiles: &[Profile],
-    ) -> Option<usize> {
-        let name = written.as_ref().as_str();
-        let found = by_name.get(name).copied();
-        if found.is_none() {
-            let known: Vec<_> = profiles.iter().map(|profile| profile.name.as_str()).collect();
-            self.report(written.span(), no_such_profile(name, &known));
-        }
-        found
-    }
-}
-
-/// A profile's name that is none, where these are.
-pub(in crate::config) fn no_such_profile(name: &str, known: &[&str]) -> Problem {
-    let what = format!("there is no profile {}", quoted(name));
-    Problem::new(what, suggestion(name, known, "profiles"))
 }
