@@ -129,17 +129,19 @@ fn mac() -> impl Strategy<Value = Mac> {
 }
 
 /// A camera that [`assemble`] gives its address and name.
-fn camera(profiles: usize) -> impl Strategy<Value = Camera> {
+fn camera(profiles: usize) -> BoxedStrategy<Camera> {
     let bound = || prop_oneof![2 => Just(0), 2 => 1..=2_usize, 1 => Just(MAX_BOUND)];
     let v4 = bound().prop_flat_map(|number| collection::vec(bound4(), number));
     let v6 = bound().prop_flat_map(|number| collection::vec(bound6(), number));
-    (0..profiles, v4, v6, mode()).prop_map(|(profile, v4, v6, mode)| Camera {
-        mac: Mac([0; 6]),
-        name: String::new(),
-        profile,
-        addresses: [v4, v6].concat(),
-        mode,
-    })
+    (0..profiles, v4, v6, mode())
+        .prop_map(|(profile, v4, v6, mode)| Camera {
+            mac: Mac([0; 6]),
+            name: String::new(),
+            profile,
+            addresses: [v4, v6].concat(),
+            mode,
+        })
+        .boxed()
 }
 
 /// What may be bound: neither loopback nor a group, and never all there is.
@@ -152,18 +154,18 @@ fn bound6() -> impl Strategy<Value = IpNet> {
 }
 
 /// A profile that [`assemble`] names.
-fn profile() -> impl Strategy<Value = Profile> {
+fn profile() -> BoxedStrategy<Profile> {
     let allow = prop_oneof![Just(0), 1..=6_usize, Just(MAX_ALLOWANCES)]
         .prop_flat_map(|number| collection::vec(any_allowance(), number));
-    (prefixes(), allow, dns(), guard(), guard()).prop_map(
-        |(prefixes, allow, dns, port_mapping, rogue)| Profile {
+    (prefixes(), allow, dns(), guard(), guard())
+        .prop_map(|(prefixes, allow, dns, port_mapping, rogue)| Profile {
             allow,
             dns,
             port_mapping,
             rogue,
             ..Profile::new("", Local { prefixes, auto: false })
-        },
-    )
+        })
+        .boxed()
 }
 
 /// The local networks of a profile: none, a few or as many as there can be, of each family.
@@ -205,7 +207,7 @@ fn net6(address: Ipv6Addr, length: u8) -> IpNet {
     Ipv6Net::new_assert(address, length).trunc().into()
 }
 
-fn any_allowance() -> impl Strategy<Value = Allowance> {
+fn any_allowance() -> BoxedStrategy<Allowance> {
     let numbers = select(&NUMBERS[..]).prop_map(Protocol::Number);
     let protocol = prop_oneof![
         2 => Just(Protocol::Tcp),
@@ -215,12 +217,14 @@ fn any_allowance() -> impl Strategy<Value = Allowance> {
     ];
     let to =
         prop_oneof![2 => Just(None), 2 => prefix4().prop_map(Some), 2 => prefix6().prop_map(Some)];
-    (protocol, option::weighted(0.8, ports()), to).prop_map(|(protocol, ports, to)| Allowance {
-        text: String::new(),
-        protocol,
-        ports: ports.filter(|_| has_ports(protocol)),
-        to,
-    })
+    (protocol, option::weighted(0.8, ports()), to)
+        .prop_map(|(protocol, ports, to)| Allowance {
+            text: String::new(),
+            protocol,
+            ports: ports.filter(|_| has_ports(protocol)),
+            to,
+        })
+        .boxed()
 }
 
 fn has_ports(protocol: Protocol) -> bool {
@@ -233,21 +237,23 @@ fn ports() -> impl Strategy<Value = RangeInclusive<u16>> {
     prop_oneof![3 => one, 1 => range]
 }
 
-fn dns() -> impl Strategy<Value = Dns> {
-    let number = prop_oneof![4 => 1..=4_usize, 1 => Just(MAX_DNS_NAMES)];
-    let names = number.prop_flat_map(|number| collection::btree_set(any_name(), number));
-    prop_oneof![2 => Just(Dns::Pass), 1 => Just(Dns::Deny), 4 => names.prop_map(only)]
+fn dns() -> BoxedStrategy<Dns> {
+    let names = (collection::vec(any_name(), 1..=6), prop::bool::weighted(0.2))
+        .prop_map(|(names, full)| Dns::Only(listed(names, full)));
+    prop_oneof![2 => Just(Dns::Pass), 1 => Just(Dns::Deny), 4 => names].boxed()
 }
 
-fn only(names: BTreeSet<DnsName>) -> Dns {
-    Dns::Only(names.into_iter().collect())
+/// The names without duplicates, before them others if the list is to be full.
+fn listed(names: Vec<DnsName>, full: bool) -> Vec<DnsName> {
+    let names: BTreeSet<_> = names.into_iter().collect();
+    let others = if full { MAX_DNS_NAMES - names.len() } else { 0 };
+    let other = |n| DnsName { name: format!("n{n}.ntp.org"), below: n % 2 == 0 };
+    (0..others).map(other).chain(names).collect()
 }
 
 fn any_name() -> impl Strategy<Value = DnsName> {
-    let made_up = (0..40_u8, select(&NAMES[..])).prop_map(|(n, name)| format!("n{n}.{name}"));
-    let usual = select(&NAMES[..]).prop_map(String::from);
-    (prop_oneof![3 => usual, 1 => made_up], any::<bool>())
-        .prop_map(|(name, below)| DnsName { name, below })
+    (select(&NAMES[..]), any::<bool>())
+        .prop_map(|(name, below)| DnsName { name: name.into(), below })
 }
 
 /// An allowance from its words.

@@ -30,12 +30,13 @@ pub(super) enum Station {
     Other([u8; 6]),
 }
 
-pub(super) fn station() -> impl Strategy<Value = Station> {
+pub(super) fn station() -> BoxedStrategy<Station> {
     prop_oneof![
         6 => any::<Index>().prop_map(Station::Camera),
         1 => any::<[u8; 6]>().prop_map(Station::Other),
         1 => (0_u8..=31).prop_map(|last| Station::Other([0x02, 0xcf, 0, 0, 0, last])),
     ]
+    .boxed()
 }
 
 /// An address of either family, yet to be looked up.
@@ -51,22 +52,24 @@ pub(super) enum Address {
 }
 
 /// Who sends.
-pub(super) fn source() -> impl Strategy<Value = Address> {
+pub(super) fn source() -> BoxedStrategy<Address> {
     prop_oneof![
         8 => (any::<Index>(), 0..4_u8).prop_map(|(index, inside)| Address::Own(index, inside)),
         1 => Just(Address::Unspecified),
         4 => address(),
     ]
+    .boxed()
 }
 
 /// Who is sent to, or spoken of.
-pub(super) fn address() -> impl Strategy<Value = Address> {
+pub(super) fn address() -> BoxedStrategy<Address> {
     prop_oneof![
         6 => any::<Index>().prop_map(Address::Known),
         4 => any::<Index>().prop_map(Address::Edge),
         2 => any::<Index>().prop_map(Address::Special),
         1 => any::<u128>().prop_map(Address::Any),
     ]
+    .boxed()
 }
 
 impl Surroundings {

@@ -17,7 +17,7 @@ pub(super) enum Damage {
     Append(usize),
 }
 
-pub(super) fn damage() -> impl Strategy<Value = Damage> {
+pub(super) fn damage() -> BoxedStrategy<Damage> {
     prop_oneof![
         1 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Damage::Set(at, byte)),
         3 => (12..100_usize, any::<u8>()).prop_map(|(at, byte)| Damage::SetHeader(at, byte)),
@@ -25,6 +25,7 @@ pub(super) fn damage() -> impl Strategy<Value = Damage> {
         1 => any::<Index>().prop_map(Damage::Cut),
         2 => (1..100_usize).prop_map(Damage::Append),
     ]
+    .boxed()
 }
 
 impl Damage {

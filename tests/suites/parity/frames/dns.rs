@@ -83,7 +83,7 @@ enum Lie {
     Behind(usize),
 }
 
-pub(super) fn draft() -> impl Strategy<Value = Draft> {
+pub(super) fn draft() -> BoxedStrategy<Draft> {
     const LONG: &str = "sixty-three-bytes-are-the-most-that-a-label-may-have-in-the-dns";
     let labels = select(vec!["a", "x_1", "-", "0", LONG]);
     let below = prop_oneof![
@@ -93,15 +93,12 @@ pub(super) fn draft() -> impl Strategy<Value = Draft> {
     ];
     let upper = prop_oneof![Just(0), any::<u64>()];
     let lies = prop_oneof![3 => Just(vec![]), 2 => collection::vec(lie(), 1..=2)];
-    (any::<Index>(), below, upper, lies).prop_map(|(name, below, upper, lies)| Draft {
-        name,
-        below,
-        upper,
-        lies,
-    })
+    (any::<Index>(), below, upper, lies)
+        .prop_map(|(name, below, upper, lies)| Draft { name, below, upper, lies })
+        .boxed()
 }
 
-fn lie() -> impl Strategy<Value = Lie> {
+fn lie() -> BoxedStrategy<Lie> {
     let count = || prop_oneof![Just(0), Just(1), Just(2), Just(256), any::<u16>()];
     let bytes = prop_oneof![select(b".*-_/:@[`{\xff\0\x3f\x40 ".to_vec()), any::<u8>()];
     prop_oneof![
@@ -113,6 +110,7 @@ fn lie() -> impl Strategy<Value = Lie> {
         1 => any::<Index>().prop_map(Lie::Pointer),
         2 => (0..24_usize).prop_map(Lie::Behind),
     ]
+    .boxed()
 }
 
 impl Draft {

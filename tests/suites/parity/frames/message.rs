@@ -56,7 +56,7 @@ pub(super) enum Payload {
     },
 }
 
-pub(super) fn message() -> impl Strategy<Value = Message> {
+pub(super) fn message() -> BoxedStrategy<Message> {
     let kind = prop_oneof![
         4 => select(vec![5, 9, 134, 135, 136, 137, 128, 8]),
         1 => any::<u8>(),
@@ -74,6 +74,7 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
             Message::Bare { protocol, payload }
         }),
     ]
+    .boxed()
 }
 
 fn lengths() -> impl Strategy<Value = usize> {
@@ -89,7 +90,7 @@ fn ports() -> impl Strategy<Value = (u16, u16)> {
 }
 
 /// DNS, DHCP and SSDP over UDP.
-fn named_service() -> impl Strategy<Value = Message> {
+fn named_service() -> BoxedStrategy<Message> {
     let ssdp = select(vec!["NOTIFY * HTTP/1.1", "NOTIFY", "NOTIF", "notify *", "M-SEARCH *", ""]);
     let hardware = prop_oneof![8 => Just(6), 1 => any::<u8>()];
     let dhcp = (prop::bool::weighted(0.8), hardware, now_and_then_cut(20..60, 300))
@@ -99,20 +100,21 @@ fn named_service() -> impl Strategy<Value = Message> {
         2 => dhcp.prop_map(|dhcp| (67, dhcp)),
         1 => ssdp.prop_map(|text| (1900, Payload::Text(text))),
     ];
-    (port(), service, rarely(port()), dns::length()).prop_map(
-        |(from, (to, payload), instead, length)| {
+    (port(), service, rarely(port()), dns::length())
+        .prop_map(|(from, (to, payload), instead, length)| {
             // The ports of an honest client, unless chance has it otherwise.
             let from = if to == 67 && from != 67 { 68 } else { from };
             Message::Udp { ports: (from, instead.unwrap_or(to)), payload, length }
-        },
-    )
+        })
+        .boxed()
 }
 
-fn neighbor() -> impl Strategy<Value = Message> {
+fn neighbor() -> BoxedStrategy<Message> {
     let target = super::around::source();
     let target = prop_oneof![2 => target, 1 => address()];
     (select(vec![135, 136, 136]), target, now_and_then_cut(8..20, 24))
         .prop_map(|(kind, target, cut)| Message::Neighbor { kind, target, cut })
+        .boxed()
 }
 
 fn now_and_then_cut(at: Range<usize>, whole: usize) -> impl Strategy<Value = usize> {

@@ -38,7 +38,7 @@ pub(super) struct V4 {
     words: Option<u8>,
 }
 
-pub(super) fn content() -> impl Strategy<Value = Content> {
+pub(super) fn content() -> BoxedStrategy<Content> {
     let kind = prop_oneof![select(&ETHERTYPES[..]), any::<u16>()];
     prop_oneof![
         12 => (packet(), v4()).prop_map(|parts| Content::V4(Box::new(parts))),
@@ -46,13 +46,14 @@ pub(super) fn content() -> impl Strategy<Value = Content> {
         2 => arp(),
         1 => (kind, any_bytes()).prop_map(|(kind, payload)| Content::Other(kind, payload)),
     ]
+    .boxed()
 }
 
-fn packet() -> impl Strategy<Value = Packet> {
+fn packet() -> BoxedStrategy<Packet> {
     let length = prop_oneof![0..128_u16, any::<u16>()];
     let lies = (rarely(0..16_u8), rarely(length), rarely(60..200_usize));
-    (around::source(), around::address(), message(), fragment(), lies).prop_map(
-        |(from, to, message, fragment, (version, length, padding))| Packet {
+    (around::source(), around::address(), message(), fragment(), lies)
+        .prop_map(|(from, to, message, fragment, (version, length, padding))| Packet {
             from,
             to,
             message,
@@ -60,8 +61,8 @@ fn packet() -> impl Strategy<Value = Packet> {
             version,
             length,
             padding,
-        },
-    )
+        })
+        .boxed()
 }
 
 fn fragment() -> impl Strategy<Value = Option<(u16, bool)>> {
@@ -73,20 +74,21 @@ fn fragment() -> impl Strategy<Value = Option<(u16, bool)>> {
     proptest::option::weighted(0.15, part)
 }
 
-fn arp() -> impl Strategy<Value = Content> {
+fn arp() -> BoxedStrategy<Content> {
     let kind = prop_oneof![9 => Just([0, 1, 8, 0, 6, 4]), 1 => any::<[u8; 6]>()];
     let length = prop_oneof![6 => Just(28), 1 => 0..28_usize, 2 => 28..60_usize];
     (around::source(), prop::bool::weighted(0.8), kind, length)
         .prop_map(|(sender, own, kind, length)| Content::Arp { sender, own, kind, length })
+        .boxed()
 }
 
-fn v4() -> impl Strategy<Value = V4> {
+fn v4() -> BoxedStrategy<V4> {
     // At most four options of at most eight bytes: a header has room for forty.
     let options = prop_oneof![5 => Just(vec![]), 1 => collection::vec(ip_option(), 1..=4)];
-    (options, rarely(0..16_u8)).prop_map(|(options, words)| V4 { options, words })
+    (options, rarely(0..16_u8)).prop_map(|(options, words)| V4 { options, words }).boxed()
 }
 
-fn ip_option() -> impl Strategy<Value = IpOption> {
+fn ip_option() -> BoxedStrategy<IpOption> {
     prop_oneof![
         3 => Just(IpOption::Nop),
         1 => Just(IpOption::End),
@@ -97,24 +99,27 @@ fn ip_option() -> impl Strategy<Value = IpOption> {
         2 => (any::<u8>(), 0..12_u8).prop_map(|(kind, length)| IpOption::claiming(kind, length)),
         1 => collection::vec(any::<u8>(), 1..8).prop_map(IpOption::Raw),
     ]
+    .boxed()
 }
 
-fn extensions() -> impl Strategy<Value = Vec<Extension>> {
+fn extensions() -> BoxedStrategy<Vec<Extension>> {
     let some = prop_oneof![
         4 => Just(vec![]),
         2 => collection::vec(extension(), 1..=3),
         1 => collection::vec(extension(), 4..=9),
     ];
-    (some, any::<bool>()).prop_map(|(mut extensions, first)| {
-        // Hop-by-hop options elsewhere end the walk.
-        if first && !extensions.is_empty() {
-            extensions.insert(0, Extension::HopByHop);
-        }
-        extensions
-    })
+    (some, any::<bool>())
+        .prop_map(|(mut extensions, first)| {
+            // Hop-by-hop options elsewhere end the walk.
+            if first && !extensions.is_empty() {
+                extensions.insert(0, Extension::HopByHop);
+            }
+            extensions
+        })
+        .boxed()
 }
 
-fn extension() -> impl Strategy<Value = Extension> {
+fn extension() -> BoxedStrategy<Extension> {
     use Extension::{
         Authentication, Claiming, DestinationOptions, Esp, Fragment, Hip, HopByHop, Mobility,
         NoNextHeader, Shim6,
@@ -134,6 +139,7 @@ fn extension() -> impl Strategy<Value = Extension> {
             Claiming(number, units, vec![0; 8 * usize::from(units) + 6])
         }),
     ]
+    .boxed()
 }
 
 impl Content {
