@@ -166,7 +166,7 @@ fn occurs(direction: Direction, reason: Reason) -> bool {
 /// The frames have to meet every verdict often, and none that cannot be, or they prove little.
 fn check_variety(cases: u32, met: &Met) {
     /// A run shorter than this meets too little.
-    const LONG: u32 = 20_000;
+    const LONG: u32 = 50_000;
     /// Each verdict is met once in so many frames at least.
     const ONE_IN: u32 = 1_000;
     for direction in Direction::ALL {

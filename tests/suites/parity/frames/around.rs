@@ -55,7 +55,7 @@ pub(super) enum Address {
 pub(super) fn source() -> BoxedStrategy<Address> {
     prop_oneof![
         8 => (any::<Index>(), 0..4_u8).prop_map(|(index, inside)| Address::Own(index, inside)),
-        1 => Just(Address::Unspecified),
+        2 => Just(Address::Unspecified),
         4 => address(),
     ]
     .boxed()

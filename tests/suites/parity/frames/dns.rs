@@ -64,6 +64,8 @@ pub(super) struct Draft {
     name: Index,
     /// What is put before the name.
     below: Vec<&'static str>,
+    /// How long it is to become, if that is longer.
+    length: usize,
     /// Bytes that are in upper case.
     upper: u64,
     lies: Vec<Lie>,
@@ -85,7 +87,9 @@ enum Lie {
 
 pub(super) fn draft() -> BoxedStrategy<Draft> {
     const LONG: &str = "sixty-three-bytes-are-the-most-that-a-label-may-have-in-the-dns";
-    let labels = select(vec!["a", "x_1", "-", "0", LONG]);
+    const TOO_LONG: &str = "Sixty-three-bytes-are-the-most-that-a-label-may-have-in-the-dns_";
+    let labels = select(vec!["a", "x_1", "-", "0", LONG, TOO_LONG]);
+    let length = prop_oneof![9 => Just(0), 1 => 254..=257_usize];
     let below = prop_oneof![
         6 => Just(vec![]),
         3 => collection::vec(labels, 1..=2),
@@ -93,8 +97,8 @@ pub(super) fn draft() -> BoxedStrategy<Draft> {
     ];
     let upper = prop_oneof![Just(0), any::<u64>()];
     let lies = prop_oneof![3 => Just(vec![]), 2 => collection::vec(lie(), 1..=2)];
-    (any::<Index>(), below, upper, lies)
-        .prop_map(|(name, below, upper, lies)| Draft { name, below, upper, lies })
+    (any::<Index>(), below, length, upper, lies)
+        .prop_map(|(name, below, length, upper, lies)| Draft { name, below, length, upper, lies })
         .boxed()
 }
 
@@ -109,6 +113,7 @@ fn lie() -> BoxedStrategy<Lie> {
         4 => (any::<Index>(), bytes).prop_map(|(at, byte)| Lie::Byte(at, byte)),
         1 => any::<Index>().prop_map(Lie::Pointer),
         2 => (0..24_usize).prop_map(Lie::Behind),
+        2 => (3..=5_usize).prop_map(Lie::Behind),
     ]
     .boxed()
 }
@@ -117,6 +122,7 @@ impl Draft {
     pub(super) fn bytes(&self, around: &Surroundings) -> Vec<u8> {
         let name = around.name(&self.name);
         let name = self.below.iter().copied().chain([name]).collect::<Vec<_>>().join(".");
+        let name = lengthened(name, self.length);
         let shouted = |(at, c): (usize, char)| {
             if self.upper >> (at % 64) & 1 == 1 { c.to_ascii_uppercase() } else { c }
         };
@@ -124,6 +130,19 @@ impl Draft {
         self.lies.iter().for_each(|lie| lie.tell(&mut query));
         query.bytes()
     }
+}
+
+/// A name below, as long as it says when encoded, unless one label more would be too long for that.
+fn lengthened(mut name: String, length: usize) -> String {
+    const LONGEST_LABEL: usize = 63;
+    // Encoded there is a length at the start and the root at the end. A label adds a dot.
+    while let missing @ 2.. = length.saturating_sub(name.len() + 2) {
+        let label = (missing - 1).min(LONGEST_LABEL);
+        // One byte alone could not be filled.
+        let label = if missing == label + 2 { label - 1 } else { label };
+        name = format!("{}.{name}", "l".repeat(label));
+    }
+    name
 }
 
 impl Lie {

@@ -11,8 +11,10 @@ use super::{
 };
 use crate::policies::PORTS;
 
-const PROTOCOLS: [u8; 24] =
-    [0, 1, 2, 4, 6, 17, 41, 42, 43, 44, 46, 47, 48, 50, 51, 53, 57, 58, 59, 60, 132, 135, 137, 144];
+const PROTOCOLS: [u8; 26] = [
+    0, 1, 2, 2, 2, 4, 6, 17, 41, 42, 43, 44, 46, 47, 48, 50, 51, 53, 57, 58, 59, 60, 132, 135, 137,
+    144,
+];
 
 /// Behind the IP headers.
 #[derive(Debug, Clone)]

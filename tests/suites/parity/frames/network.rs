@@ -71,7 +71,7 @@ fn fragment() -> impl Strategy<Value = Option<(u16, bool)>> {
         1 => Just((0, false)),
         3 => (1..8_000_u16, any::<bool>()),
     ];
-    proptest::option::weighted(0.15, part)
+    proptest::option::weighted(0.2, part)
 }
 
 fn arp() -> BoxedStrategy<Content> {
@@ -107,6 +107,7 @@ fn extensions() -> BoxedStrategy<Vec<Extension>> {
         4 => Just(vec![]),
         2 => collection::vec(extension(), 1..=3),
         1 => collection::vec(extension(), 4..=9),
+        1 => deep().prop_map(|extension| vec![extension]),
     ];
     (some, any::<bool>())
         .prop_map(|(mut extensions, first)| {
@@ -117,6 +118,12 @@ fn extensions() -> BoxedStrategy<Vec<Extension>> {
             extensions
         })
         .boxed()
+}
+
+/// One that ends about where nothing may start any more, or what comes behind it does.
+fn deep() -> impl Strategy<Value = Extension> {
+    (50..=58_u8)
+        .prop_map(|units| Extension::Claiming(60, units, vec![0; 8 * usize::from(units) + 6]))
 }
 
 fn extension() -> BoxedStrategy<Extension> {
@@ -131,7 +138,7 @@ fn extension() -> BoxedStrategy<Extension> {
         12 => select(usual),
         1 => select(vec![HopByHop, NoNextHeader, Esp]),
         1 => any::<u8>().prop_map(|kind| Extension::routing(kind, "fd00::1")),
-        2 => (prop_oneof![Just(0), 1..8_000_u16], any::<bool>())
+        3 => (prop_oneof![3 => Just(0), 1 => 1..8_000_u16], any::<bool>())
             .prop_map(|(units, more)| Fragment(units * 8, more)),
         2 => (number.clone(), units.clone(), 0..3_usize)
             .prop_map(|(number, claimed, units)| Claiming(number, claimed, vec![0; 8 * units + 6])),
