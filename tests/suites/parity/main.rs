@@ -73,7 +73,10 @@ impl Run {
         let mut met = Met::new();
         let results = thread::scope(|scope| {
             let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.work())).collect();
-            threads.into_iter().map(|thread| thread.join().expect("it")).collect::<Vec<_>>()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("a thread does not panic"))
+                .collect::<Vec<_>>()
         });
         for result in results {
             for (verdict, times) in result? {

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use camfence::config::{Camera, Config, Dns, Profile};
 use camfence_common::mac::Mac;
-use camfence_tests::addr::Literal as _;
-use ipnet::IpNet;
+use camfence_tests::addr::Literal;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::{prelude::*, sample::Index};
 
 use crate::policies::{NAMES, V4, V6};
@@ -80,10 +80,10 @@ impl Surroundings {
             edges4: vec![],
             edges6: vec![],
             special4: ["255.255.255.255", "169.254.1.2", "224.0.0.251", "224.0.1.1", "239.1.2.3"]
-                .map(|text| text.value())
+                .map(Literal::value)
                 .into(),
             special6: ["fe80::1", "fec0::1", "ff02::fb", "ff08::1", "ff0e::1", "::1", "::"]
-                .map(|text| text.value())
+                .map(Literal::value)
                 .into(),
             names: NAMES.map(String::from).into(),
         };
@@ -125,7 +125,7 @@ impl Surroundings {
         }
     }
 
-    pub(super) fn name(&self, index: &Index) -> &str {
+    pub(super) fn name(&self, index: Index) -> &str {
         index.get::<String>(&self.names)
     }
 
@@ -137,39 +137,31 @@ impl Surroundings {
     pub(super) fn v4(&self, address: &Address, sender: Mac) -> Ipv4Addr {
         match address {
             Address::Own(index, inside) => {
-                let nets = self.bound(sender).iter();
-                let own = |net: &IpNet| match net {
-                    IpNet::V4(net) => {
-                        let inside = u32::from(*inside) & u32::from(net.hostmask());
-                        Some(Ipv4Addr::from_bits(net.network().to_bits() | inside))
-                    }
-                    IpNet::V6(_) => None,
-                };
-                pick(index, &nets.filter_map(own).collect::<Vec<_>>()).unwrap_or(V4[0])
+                let own: Vec<_> = self.bound(sender).iter().filter_map(|net| as_v4(*net)).collect();
+                pick(*index, &own).map_or(V4[0], |net| {
+                    let inside = u32::from(*inside) & net.hostmask().to_bits();
+                    Ipv4Addr::from_bits(net.network().to_bits() | inside)
+                })
             }
             Address::Known(index) => *index.get(&V4),
-            Address::Edge(index) => pick(index, &self.edges4).unwrap_or(V4[0]),
+            Address::Edge(index) => pick(*index, &self.edges4).unwrap_or(V4[0]),
             Address::Special(index) => *index.get(&self.special4),
             Address::Unspecified => Ipv4Addr::UNSPECIFIED,
-            Address::Any(bits) => Ipv4Addr::from((bits >> 96) as u32),
+            Address::Any(bits) => Ipv4Addr::from_bits((bits >> 96) as u32),
         }
     }
 
     pub(super) fn v6(&self, address: &Address, sender: Mac) -> Ipv6Addr {
         match address {
             Address::Own(index, inside) => {
-                let nets = self.bound(sender).iter();
-                let own = |net: &IpNet| match net {
-                    IpNet::V6(net) => {
-                        let inside = u128::from(*inside) & u128::from(net.hostmask());
-                        Some(Ipv6Addr::from_bits(net.network().to_bits() | inside))
-                    }
-                    IpNet::V4(_) => None,
-                };
-                pick(index, &nets.filter_map(own).collect::<Vec<_>>()).unwrap_or(V6[0])
+                let own: Vec<_> = self.bound(sender).iter().filter_map(|net| as_v6(*net)).collect();
+                pick(*index, &own).map_or(V6[0], |net| {
+                    let inside = u128::from(*inside) & net.hostmask().to_bits();
+                    Ipv6Addr::from_bits(net.network().to_bits() | inside)
+                })
             }
             Address::Known(index) => *index.get(&V6),
-            Address::Edge(index) => pick(index, &self.edges6).unwrap_or(V6[0]),
+            Address::Edge(index) => pick(*index, &self.edges6).unwrap_or(V6[0]),
             Address::Special(index) => *index.get(&self.special6),
             Address::Unspecified => Ipv6Addr::UNSPECIFIED,
             Address::Any(bits) => Ipv6Addr::from_bits(*bits),
@@ -177,6 +169,21 @@ impl Surroundings {
     }
 }
 
-fn pick<T: Copy>(index: &Index, from: &[T]) -> Option<T> {
+fn as_v4(net: IpNet) -> Option<Ipv4Net> {
+    match net {
+        IpNet::V4(net) => Some(net),
+        IpNet::V6(_) => None,
+    }
+}
+
+fn as_v6(net: IpNet) -> Option<Ipv6Net> {
+    match net {
+        IpNet::V6(net) => Some(net),
+        IpNet::V4(_) => None,
+    }
+}
+
+/// One of some, if there are any.
+fn pick<T: Copy>(index: Index, from: &[T]) -> Option<T> {
     from.get(index.index(from.len().max(1))).copied()
 }

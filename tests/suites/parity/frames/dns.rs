@@ -120,7 +120,7 @@ fn lie() -> BoxedStrategy<Lie> {
 
 impl Draft {
     pub(super) fn bytes(&self, around: &Surroundings) -> Vec<u8> {
-        let name = around.name(&self.name);
+        let name = around.name(self.name);
         let name = self.below.iter().copied().chain([name]).collect::<Vec<_>>().join(".");
         let name = lengthened(name, self.length);
         let shouted = |(at, c): (usize, char)| {

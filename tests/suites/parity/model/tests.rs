@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use camfence::config::{Config, Unknown};
+use camfence::config::{self, Config, Unknown};
 use camfence_common::reason::{
     Direction::{self, Inbound, Outbound},
     Reason::{
@@ -10,7 +10,10 @@ use camfence_common::reason::{
         PortMapping, Rogue, Sealed, SourceRoute, Spoof, Tunnel,
     },
 };
-use camfence_tests::{Extension, Frame, IpOption, Mac, mac};
+use camfence_tests::{
+    Extension::{self, Authentication, DestinationOptions, Fragment as Part, HopByHop},
+    Frame, IpOption, Mac, mac,
+};
 
 use super::judge;
 use crate::{
@@ -47,10 +50,10 @@ fn allowing(entries: &[(&str, Option<u16>, Option<&str>)]) -> Config {
     })
 }
 
-fn guarded(dns: camfence::config::Dns) -> Config {
+fn guarded(dns: config::Dns) -> Config {
     config(|config| {
         config.profiles[0].dns = dns;
-        config.profiles[0].port_mapping = camfence::config::Guard::Deny;
+        config.profiles[0].port_mapping = config::Guard::Deny;
     })
 }
 
@@ -119,7 +122,6 @@ fn extension_headers_are_walked() {
         let frame = cam().ipv6(OWN6, "fd00:1::1").tcp(1, 2);
         extensions.iter().cloned().fold(frame, Frame::extension)
     };
-    use Extension::{Authentication, DestinationOptions, Fragment as Part, HopByHop};
     let long = Extension::Claiming(60, 57, vec![0; 57 * 8 + 6]);
     expect(
         &config(|_| ()),
@@ -183,30 +185,33 @@ fn a_bound_camera_sends_as_itself() {
 fn dns_is_asked_only_for_what_is_listed() {
     let names = vec![policies::name("*.example.net"), policies::name("ntp.org")];
     let ask = |query: Query| to(NVR).udp(5000, 53).payload(query.bytes());
-    let named = |name: &str| Query::of(name);
-    let config = guarded(camfence::config::Dns::Only(names));
+    let config = guarded(config::Dns::Only(names));
     expect(
         &config,
         Outbound,
         &[
-            ("exact, case aside", ask(named("NTP.org")), Local),
-            ("below exact", ask(named("0.ntp.org")), Dns),
-            ("below", ask(named("a.b.example.net")), Local),
-            ("the suffix itself", ask(named("example.net")), Dns),
-            ("a look-alike", ask(named("badexample.net")), Dns),
-            ("two questions", ask(Query { questions: 2, ..named("ntp.org") }), Dns),
-            ("EDNS", ask(Query { additional: 1, ..named("ntp.org") }), Local),
-            ("a response", ask(Query { flags: 0x8000, ..named("ntp.org") }), Dns),
-            ("UDP length", ask(named("ntp.org")).claim_udp_length(30), Dns),
-            ("first fragment", ask(named("ntp.org")).first_fragment(), Dns),
-            ("later fragment", ask(named("ntp.org")).last_fragment(64), Local),
+            ("exact, case aside", ask(Query::of("NTP.org")), Local),
+            ("below exact", ask(Query::of("0.ntp.org")), Dns),
+            ("below", ask(Query::of("a.b.example.net")), Local),
+            ("the suffix itself", ask(Query::of("example.net")), Dns),
+            ("a look-alike", ask(Query::of("badexample.net")), Dns),
+            ("two questions", ask(Query { questions: 2, ..Query::of("ntp.org") }), Dns),
+            ("EDNS", ask(Query { additional: 1, ..Query::of("ntp.org") }), Local),
+            ("a response", ask(Query { flags: 0x8000, ..Query::of("ntp.org") }), Dns),
+            ("UDP length", ask(Query::of("ntp.org")).claim_udp_length(30), Dns),
+            ("first fragment", ask(Query::of("ntp.org")).first_fragment(), Dns),
+            ("later fragment", ask(Query::of("ntp.org")).last_fragment(64), Local),
             ("TCP", to(NVR).tcp(1, 53), Dns),
             ("over TLS", to(NVR).tcp(1, 853), Dns),
-            ("listed, outside", to(VENDOR).udp(1, 53).payload(named("ntp.org").bytes()), NotLocal),
+            (
+                "listed, outside",
+                to(VENDOR).udp(1, 53).payload(Query::of("ntp.org").bytes()),
+                NotLocal,
+            ),
         ],
     );
-    let denied = guarded(camfence::config::Dns::Deny);
-    expect(&denied, Outbound, &[("denied", ask(named("ntp.org")), Dns)]);
+    let denied = guarded(config::Dns::Deny);
+    expect(&denied, Outbound, &[("denied", ask(Query::of("ntp.org")), Dns)]);
 }
 
 #[test]
@@ -214,7 +219,7 @@ fn guards_stand_before_what_is_local() {
     let ssdp = |text: &str| to("239.255.255.250").udp(1900, 1900).payload(text);
     let v6 = |source, destination| cam().ipv6(OWN6, "ff02::1").udp(source, destination);
     expect(
-        &guarded(camfence::config::Dns::Pass),
+        &guarded(config::Dns::Pass),
         Outbound,
         &[
             ("search", ssdp("M-SEARCH * HTTP/1.1"), PortMapping),
