@@ -60,17 +60,15 @@ pub(crate) fn frame(around: Rc<Surroundings>) -> impl Strategy<Value = Spoilt> {
         5 => collection::vec(tag.clone(), 1..=2),
         1 => collection::vec(tag, 3..=4),
     ];
-    let damage = prop_oneof![
-        3 => Just(vec![]),
-        1 => collection::vec(damage::damage(), 1..=3),
-    ];
     let ends = (around::station(), around::station());
-    (ends, tags, network::content(), damage).prop_map(move |((from, to), tags, content, damage)| {
-        let from = Mac(around.mac(&from).0);
-        let link = Frame::from(from).to(Mac(around.mac(&to).0));
-        let frame = tags.into_iter().fold(link, |frame, (kind, vid)| frame.tag(kind, vid));
-        Spoilt::new(Content::on(content, frame, from, &around), damage)
-    })
+    (ends, tags, network::content(), damage::damages()).prop_map(
+        move |((from, to), tags, content, damage)| {
+            let from = Mac(around.mac(&from).0);
+            let link = Frame::from(from).to(Mac(around.mac(&to).0));
+            let frame = tags.into_iter().fold(link, |frame, (kind, vid)| frame.tag(kind, vid));
+            Spoilt::new(Content::on(content, frame, from, &around), damage)
+        },
+    )
 }
 
 /// Something that happens now and then.

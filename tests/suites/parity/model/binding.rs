@@ -6,7 +6,7 @@ use camfence_common::reason::Reason::{self, Malformed, Spoof};
 
 use super::{
     Station,
-    ip::{Packet, Part},
+    ip::{LAST_START, Packet, Part},
     transport::Transport,
 };
 
@@ -74,9 +74,17 @@ fn dhcp(station: &Station, packet: &Packet) -> Result<(), Reason> {
     if packet.part != Part::Whole {
         return Err(Spoof);
     }
-    let address = packet.body.get(HARDWARE_ADDRESS..HARDWARE_ADDRESS + 6).ok_or(Malformed)?;
+    let address = looked_at(packet, HARDWARE_ADDRESS)
+        .and(packet.body.get(HARDWARE_ADDRESS..HARDWARE_ADDRESS + 6))
+        .ok_or(Malformed)?;
     let its_own = packet.body[HARDWARE_LENGTH] == 6 && address == station.mac.0;
     if its_own { Ok(()) } else { Err(Spoof) }
+}
+
+/// Whether what starts here in a packet's body is looked at. SPEC has no word for that; not to look
+/// is to drop. (Of a neighbour's address it is the second half that matters.)
+fn looked_at(packet: &Packet, start: usize) -> Option<()> {
+    (packet.at + start <= LAST_START).then_some(())
 }
 
 /// An advertisement, or a question whether an address is free, is about the station's own.
@@ -90,7 +98,7 @@ fn neighbor(station: &Station, packet: &Packet, kind: u8) -> Result<(), Reason> 
     if kind == NEIGHBOR_SOLICITATION && !packet.source.is_unspecified() {
         return Ok(());
     }
-    let target = packet.body.get(8..24).ok_or(Malformed)?;
+    let target = looked_at(packet, 16).and(packet.body.get(8..24)).ok_or(Malformed)?;
     let target: [u8; 16] = target.try_into().expect("a range of sixteen");
     if station.owns(Ipv6Addr::from(target).into()) { Ok(()) } else { Err(Spoof) }
 }

@@ -5,7 +5,7 @@ use camfence_common::reason::Reason;
 
 use super::{
     dns,
-    ip::Packet,
+    ip::{LAST_START, Packet},
     transport::Transport::{self, Icmp, Icmpv6, Tcp, Udp},
 };
 
@@ -41,9 +41,14 @@ fn is_barred_dns(guard: &Dns, packet: &Packet, transport: Transport) -> bool {
 fn maps_ports(packet: &Packet, transport: Transport) -> bool {
     match transport {
         Udp { destination: 5351, .. } => true,
-        Udp { destination: 1900, .. } => !packet.body[8..].starts_with(b"NOTIFY"),
+        Udp { destination: 1900, .. } => !announces(packet),
         _ => false,
     }
+}
+
+/// Whether a payload is SSDP's announcement, and starts where it is looked at.
+fn announces(packet: &Packet) -> bool {
+    packet.at + 8 <= LAST_START && packet.body[8..].starts_with(b"NOTIFY")
 }
 
 /// DHCP servers, routers, redirects.
