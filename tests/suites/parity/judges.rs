@@ -5,19 +5,15 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use camfence::{
     config::{Config, Mode},
-    kernel::runner::Outcome,
-    policy::compile::compile,
+    kernel::runner::PORT,
 };
 use camfence_common::{
-    mac::Mac,
+    abi,
     reason::{Direction, Reason},
 };
-use camfence_tests::judge::{Host, Kernel, Ruling, programs, runs};
+use camfence_tests::judge::{Host, Kernel, Ruling, compiled, programs, runs};
 
 use crate::model::{self, Subject};
-
-/// Frames of strangers that are judged are counted for the port, which shows as this camera.
-const STRANGERS: Mac = Mac([0; 6]);
 
 /// The judges under one policy.
 pub(crate) struct Judges {
@@ -28,14 +24,16 @@ pub(crate) struct Judges {
 
 impl Judges {
     pub(crate) fn new(config: &Config) -> Result<Self> {
-        let policy = compile(config, &[])?;
+        let policy = compiled(config)?;
         let (host, kernel) = (Host::new(&policy), Kernel::new(&policy)?);
         Ok(Self { config: config.clone(), host, kernel })
     }
 
     /// Goes on under another policy, with the programs that are there.
     pub(crate) fn turn_to(&mut self, config: &Config) -> Result<()> {
-        *self = Self::new(config)?;
+        let policy = compiled(config)?;
+        self.kernel.set_policy(&policy)?;
+        (self.config, self.host) = (config.clone(), Host::new(&policy));
         Ok(())
     }
 
@@ -61,19 +59,18 @@ impl Judges {
     /// What has to happen for a reason.
     fn ruling(&self, direction: Direction, reason: Option<Reason>, frame: &[u8]) -> Ruling {
         let Some(reason) = reason else { return Ruling::BYSTANDER };
-        let (camera, mode) = self.counted_for(direction, frame);
-        let mut ruling = Ruling::counted(camera, direction, reason, frame.len());
-        if mode == Mode::Audit {
-            ruling.outcome = Outcome::Passed;
-        }
-        ruling
+        let (subject, mode) = self.counted_for(direction, frame);
+        let ruling = Ruling::counted_for(subject, direction, reason, frame.len());
+        if mode == Mode::Audit { ruling.audited() } else { ruling }
     }
 
     /// For whom a frame is counted, and whether its verdict is carried out.
-    fn counted_for(&self, direction: Direction, frame: &[u8]) -> (Mac, Mode) {
+    fn counted_for(&self, direction: Direction, frame: &[u8]) -> (abi::Subject, Mode) {
         match model::subject(&self.config, direction, self.config.fence.unknown, frame) {
-            Subject::Judged(station) if station.registered => (station.mac, station.mode),
-            _ => (STRANGERS, self.config.fence.mode),
+            Subject::Judged(station) if station.registered => {
+                (abi::Subject::Camera(station.mac), station.mode)
+            }
+            _ => (abi::Subject::Strangers(PORT), self.config.fence.mode),
         }
     }
 }
