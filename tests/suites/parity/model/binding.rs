@@ -81,8 +81,8 @@ fn dhcp(station: &Station, packet: &Packet) -> Result<(), Reason> {
     if its_own { Ok(()) } else { Err(Spoof) }
 }
 
-/// Whether what starts here in a packet's body is looked at. SPEC has no word for that; not to look
-/// is to drop. (Of a neighbour's address it is the second half that matters.)
+/// Whether what starts here in a packet's body is looked at: not behind the last offset at which a
+/// header may start. (Of a neighbour's address it is the second half that matters.)
 fn looked_at(packet: &Packet, start: usize) -> Option<()> {
     (packet.at + start <= LAST_START).then_some(())
 }
