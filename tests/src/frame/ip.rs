@@ -67,6 +67,8 @@ pub enum IpOption {
     StrictRoute(Vec<Ipv4Addr>),
     /// Routers shall look at the packet (RFC 2113).
     RouterAlert,
+    /// Room for this many time stamps of routers on the way.
+    Timestamp(u8),
     /// Any option, its length byte included: what a malformed one needs.
     Raw(Vec<u8>),
 }
@@ -95,6 +97,12 @@ impl IpOption {
             Self::LooseRoute(routers) => route(131, routers),
             Self::StrictRoute(routers) => route(137, routers),
             Self::RouterAlert => vec![148, 4, 0, 0],
+            Self::Timestamp(slots) => {
+                let total = 4 + 4 * slots;
+                let mut bytes = vec![68, total, 5, 0];
+                bytes.resize(total.into(), 0);
+                bytes
+            }
             Self::Raw(bytes) => bytes.clone(),
         }
     }
@@ -115,6 +123,8 @@ pub enum Extension {
     HopByHop,
     /// Hop-by-hop options: a router alert (RFC 2711), as MLD has.
     RouterAlert,
+    /// Hop-by-hop options: the length of a packet beyond 65,535 bytes (RFC 2675).
+    Jumbo(u32),
     /// Destination options: padding.
     DestinationOptions,
     /// Routing header of a type, with one segment left and that address.
@@ -146,7 +156,7 @@ impl Extension {
 
     fn number(&self) -> IpNumber {
         match self {
-            Self::HopByHop | Self::RouterAlert => IpNumber::IPV6_HEADER_HOP_BY_HOP,
+            Self::HopByHop | Self::RouterAlert | Self::Jumbo(_) => IpNumber::IPV6_HEADER_HOP_BY_HOP,
             Self::DestinationOptions => IpNumber::IPV6_DESTINATION_OPTIONS,
             Self::Routing(..) => IpNumber::IPV6_ROUTE_HEADER,
             Self::Fragment(..) => IpNumber::IPV6_FRAGMENTATION_HEADER,
@@ -170,6 +180,7 @@ impl Extension {
         match self {
             Self::HopByHop | Self::DestinationOptions => usual(&PADDING),
             Self::RouterAlert => usual(&[5, 2, 0, 0, 1, 0]),
+            Self::Jumbo(length) => usual(&[&[0xc2, 4], length.to_be_bytes().as_slice()].concat()),
             Self::Routing(kind, address) => {
                 const ONE_LEFT: u8 = 1;
                 usual(&[&[*kind, ONE_LEFT, 0, 0, 0, 0], address.octets().as_slice()].concat())
@@ -321,6 +332,10 @@ impl Frame {
     pub(super) fn for_discovery(mut self) -> Self {
         self.ipv6_mut().hop_limit.get_or_insert(ND_HOP_LIMIT);
         self
+    }
+
+    pub(super) fn is_ip(&self) -> bool {
+        self.net.is_some()
     }
 
     pub(super) fn carries_ipv6(&self) -> bool {
