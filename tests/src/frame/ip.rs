@@ -290,6 +290,23 @@ impl Frame {
         self.fragment(offset, false)
     }
 
+    /// The fragments that a router would make of the packet, with up to `size` bytes each.
+    ///
+    /// # Panics
+    /// When the frame is not IP.
+    #[track_caller]
+    pub fn fragments(&self, size: u16) -> Vec<Self> {
+        let net = self.net.as_ref().expect("only IP has fragments");
+        let body = [self.transport_header(net), self.payload.clone()].concat();
+        let number = self.transport.number().0;
+        let pieces = body.chunks(size.into()).zip((0..).step_by(size.into()));
+        let fragment = |(piece, offset): (&[u8], u16)| {
+            let more = usize::from(offset) + piece.len() < body.len();
+            self.clone().protocol(number).payload(piece).fragment(offset, more)
+        };
+        pieces.map(fragment).collect()
+    }
+
     #[track_caller]
     fn fragment(mut self, offset: u16, more: bool) -> Self {
         match &mut self.net {

@@ -36,6 +36,14 @@ impl Frame {
         self.payload([&STP_LLC, payload.as_ref()].concat())
     }
 
+    /// The IP packet of `inner` in an IEEE 802.3 frame, behind LLC and SNAP (RFC 1042).
+    pub fn snap(mut self, inner: &Self) -> Self {
+        const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+        let kind = if inner.carries_ipv6() { EtherType::IPV6 } else { EtherType::IPV4 };
+        self.kind = Some(Kind::Length);
+        self.payload([&SNAP, kind.0.to_be_bytes().as_slice(), &inner.packet()].concat())
+    }
+
     /// Asks all stations who has `target`.
     pub fn arp_request(
         self,
