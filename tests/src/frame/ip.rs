@@ -170,7 +170,7 @@ impl Extension {
         }
     }
 
-    fn bytes(&self, next: IpNumber) -> Vec<u8> {
+    pub(super) fn bytes(&self, next: IpNumber) -> Vec<u8> {
         /// A `PadN` option that fills a header of eight bytes.
         const PADDING: [u8; 6] = [1, 4, 0, 0, 0, 0];
         let usual = |body: &[u8]| {

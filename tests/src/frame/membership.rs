@@ -38,7 +38,7 @@ impl Frame {
         self.igmp(source.value(), group, V2_REPORT, &group.octets())
     }
 
-    /// Joins an IPv4 group (IGMPv3 report).
+    /// Joins an IPv4 group (`IGMPv3` report).
     pub fn igmp3_report(
         self,
         source: impl Literal<Ipv4Addr>,
@@ -51,13 +51,13 @@ impl Frame {
         self.igmp(source.value(), "224.0.0.22", V3_REPORT, &record)
     }
 
-    /// Leaves an IPv4 group (IGMPv2).
+    /// Leaves an IPv4 group (`IGMPv2`).
     pub fn igmp_leave(self, source: impl Literal<Ipv4Addr>, group: impl Literal<Ipv4Addr>) -> Self {
         const LEAVE: [u8; 2] = [0x17, 0];
         self.igmp(source.value(), "224.0.0.2", LEAVE, &group.value().octets())
     }
 
-    /// Joins an IPv6 group (MLDv1 report).
+    /// Joins an IPv6 group (`MLDv1` report).
     pub fn mld1_report(
         self,
         source: impl Literal<Ipv6Addr>,

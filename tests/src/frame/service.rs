@@ -115,9 +115,9 @@ impl Frame {
         const VERSION_1: [u8; 3] = [2, 1, 0];
         const COMMUNITY: &[u8] = b"\x04\x06public";
         const EMPTY_TRAP: [u8; 2] = [0xa4, 0];
-        let body = [VERSION_1.as_slice(), COMMUNITY, &EMPTY_TRAP].concat();
-        let length = u8::try_from(body.len()).expect("it is short");
-        self.udp(CLIENT_PORT, 162).payload([&[0x30, length], body.as_slice()].concat())
+        const LENGTH: u8 = 3 + 8 + 2;
+        let message = [&[0x30, LENGTH], VERSION_1.as_slice(), COMMUNITY, &EMPTY_TRAP];
+        self.udp(CLIENT_PORT, 162).payload(message.concat())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Packets in packets.
 
-use etherparse::{EtherType, IpAuthHeader, IpNumber};
+use etherparse::{EtherType, IpNumber};
 
-use super::Frame;
+use super::{Extension, Frame};
 
 impl Frame {
     /// The IP packet of `inner` in this one: protocol 4 (IPv4) or 41 (IPv6).
@@ -51,12 +51,12 @@ impl Frame {
 
     /// The packet of `inner` behind an authentication header of IPv4 (RFC 4302, tunnel mode).
     pub fn authenticated(self, inner: &Self) -> Self {
-        let header = IpAuthHeader::new(inner.ip_number(), 1, 1, &[0; 12]).expect("12 bytes");
-        let payload = [header.to_bytes().to_vec(), inner.packet()].concat();
+        let header = Extension::Authentication.bytes(inner.ip_number());
+        let payload = [header, inner.packet()].concat();
         self.protocol(IpNumber::AUTHENTICATION_HEADER.0).payload(payload)
     }
 
-    /// The whole frame of `inner` in L2TPv3 over IP (RFC 3931).
+    /// The whole frame of `inner` in `L2TPv3` over IP (RFC 3931).
     pub fn l2tpv3(self, inner: &Self) -> Self {
         const SESSION: [u8; 4] = [0, 0, 0, 1];
         const L2TP: u8 = 115;

@@ -49,7 +49,7 @@ fn from_outside() -> Vec<Fixture> {
             "from outside behind headers",
             driveway6(VENDOR6).extension(Extension::HopByHop).udp(1, 2),
         ),
-        stopped("from a group", driveway("239.1.2.3").udp(1, 2)),
+        stopped("from a group to a camera", driveway("239.1.2.3").udp(1, 2)),
         stopped("from the broadcast address to a camera", driveway("255.255.255.255").udp(1, 2)),
         stopped("from the loopback address to a camera", driveway("127.0.0.1").udp(1, 2)),
         stopped("from a mapped address at home", driveway6("::ffff:192.168.1.10").udp(1, 2)),

@@ -18,7 +18,6 @@ mod live;
 mod mapping;
 mod needed;
 mod rogue;
-mod sealed;
 mod spoof;
 mod tunnel;
 
@@ -213,7 +212,15 @@ fn attempts() -> Vec<Fixture> {
 }
 
 fn is_dropped(step: &Step) -> bool {
-    matches!(step.expected, Expected::Counted(reason) if reason.effect() == Effect::Drop)
+    reason(step).is_some_and(|reason| reason.effect() == Effect::Drop)
+}
+
+/// The reason that a frame is counted for.
+const fn reason(step: &Step) -> Option<Reason> {
+    match step.expected {
+        Expected::Counted(reason) => Some(reason),
+        Expected::Bystander => None,
+    }
 }
 
 #[test]
@@ -247,21 +254,15 @@ fn an_attempt_is_one_that_is_dropped_and_a_need_one_that_is_not() {
 
 #[test]
 fn every_reason_to_drop_has_an_attempt() {
-    let reasons: BTreeSet<Reason> = attempts().iter().flat_map(reasons).collect();
+    let attempts = attempts();
+    let steps = attempts.iter().flat_map(Fixture::steps);
+    let reasons: BTreeSet<Reason> = steps.filter_map(reason).collect();
     // A frame of a camera without a policy, and one of a device that is none.
     let others = [Reason::NoPolicy, Reason::Sealed];
     for reason in Reason::ALL {
         let is_tried = reasons.contains(&reason) || others.contains(&reason);
         assert!(is_tried || reason.effect() == Effect::Pass, "{}", reason.name());
     }
-}
-
-fn reasons(fixture: &Fixture) -> Vec<Reason> {
-    let reason = |step: &Step| match step.expected {
-        Expected::Counted(reason) => Some(reason),
-        Expected::Bystander => None,
-    };
-    fixture.steps().iter().filter_map(reason).collect()
 }
 
 #[test]
