@@ -77,6 +77,14 @@ impl Fixture {
         self
     }
 
+    /// The same with other frames in place of its own, and the same rulings.
+    #[must_use]
+    pub fn changed(&self, change: impl Fn(&Step) -> Vec<u8>) -> Self {
+        let steps = self.steps.iter();
+        let steps = steps.map(|step| Step { frame: change(step), expected: step.expected });
+        Self { steps: steps.collect(), ..self.clone() }
+    }
+
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name

@@ -5,6 +5,7 @@
 //! XDP and TC have to agree with the reason written beside each, one counter moves for each frame,
 //! and [`live`] sends all of them through a fenced port.
 
+mod again;
 mod allowance;
 mod cut;
 mod destination;
