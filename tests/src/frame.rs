@@ -21,9 +21,14 @@
 //! [`Frame::build`], and a contradiction (TTL of a frame without IP) is a panic there or at
 //! the method, since it is a mistake in the test.
 
+mod arp;
+mod dhcp;
+mod dns;
 mod icmp;
 mod ip;
 mod link;
+mod membership;
+mod service;
 mod transport;
 mod tunnel;
 
@@ -31,6 +36,9 @@ use std::net::IpAddr;
 
 use etherparse::{EtherType, Ethernet2Header, VlanId};
 
+pub use self::arp::Arp;
+pub use self::dhcp::{Dhcp, Dhcpv6};
+pub use self::dns::Dns;
 pub use self::ip::{Extension, IpOption};
 use self::ip::{Ipv4, Ipv6, Net};
 pub use self::transport::Checksum;
@@ -43,14 +51,15 @@ use crate::addr::{Literal, Mac};
 pub struct Frame {
     source: Mac,
     destination: Option<Mac>,
-    /// Outermost first: EtherType and VLAN id.
-    tags: Vec<(EtherType, VlanId)>,
+    /// Outermost first: EtherType and tag control information.
+    tags: Vec<(EtherType, u16)>,
     /// What follows the addresses and tags of a frame that is not IP.
     kind: Option<Kind>,
     net: Option<Net>,
     transport: Transport,
     checksum: Checksum,
     payload: Vec<u8>,
+    trailer: Vec<u8>,
     pad_to: usize,
     truncate: Option<usize>,
 }
@@ -78,6 +87,7 @@ impl Frame {
             transport: Transport::None,
             checksum: Checksum::Correct,
             payload: vec![],
+            trailer: vec![],
             pad_to: 0,
             truncate: None,
         }
@@ -111,7 +121,17 @@ impl Frame {
     /// When `vid` has more than 12 bits.
     pub fn tag(mut self, ethertype: u16, vid: u16) -> Self {
         let vid = VlanId::try_new(vid).expect("a VLAN id has 12 bits");
-        self.tags.push((EtherType(ethertype), vid));
+        self.tags.push((EtherType(ethertype), vid.value()));
+        self
+    }
+
+    /// Adds an 802.1Q tag of no VLAN, which only says how urgent the frame is.
+    ///
+    /// # Panics
+    /// When `priority` has more than three bits.
+    pub fn priority_tag(mut self, priority: u8) -> Self {
+        assert!(priority < 8, "a priority has three bits");
+        self.tags.push((EtherType::VLAN_TAGGED_FRAME, u16::from(priority) << 13));
         self
     }
 
@@ -124,6 +144,12 @@ impl Frame {
     /// The same, of a length whose content is of no interest.
     pub fn payload_of(self, length: usize) -> Self {
         self.payload(vec![b'.'; length])
+    }
+
+    /// Adds bytes behind the packet, which IP does not count.
+    pub fn trailer(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.trailer = bytes.as_ref().to_vec();
+        self
     }
 
     /// Adds zeros up to a length, as Ethernet does up to 60 bytes; IP does not count them.
@@ -152,6 +178,7 @@ impl Frame {
         };
         let mut bytes = self.link_header(kind);
         bytes.extend(packet);
+        bytes.extend(&self.trailer);
         bytes.resize(bytes.len().max(self.pad_to), 0);
         bytes.truncate(self.truncate.unwrap_or(usize::MAX));
         bytes
@@ -173,8 +200,8 @@ impl Frame {
             ether_type: kinds[0],
         };
         let mut bytes = ethernet.to_bytes().to_vec();
-        for ((_, vid), inside) in self.tags.iter().zip(&kinds[1..]) {
-            bytes.extend(vid.value().to_be_bytes());
+        for ((_, control), inside) in self.tags.iter().zip(&kinds[1..]) {
+            bytes.extend(control.to_be_bytes());
             bytes.extend(inside.0.to_be_bytes());
         }
         bytes

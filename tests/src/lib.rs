@@ -27,7 +27,7 @@ pub mod wire;
 pub use addr::{Mac, mac};
 pub use bpffs::BpffsRoot;
 pub use cmd::Camfence;
-pub use frame::{Extension, Frame, IpOption};
+pub use frame::{Arp, Dhcp, Dhcpv6, Dns, Extension, Frame, IpOption};
 pub use lab::{Bridge, Host, Lab};
 pub use netns::Netns;
 pub use wire::RawPort;

@@ -1,21 +1,18 @@
-//! ICMP, ICMPv6 with neighbour discovery, IGMP and MLD.
+//! ICMP, and ICMPv6 with neighbour discovery.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use etherparse::checksum::Sum16BitWords;
 use etherparse::icmpv6::{NeighborAdvertisementHeader, RouterAdvertisementHeader};
-use etherparse::{IcmpEchoHeader, Icmpv4Type, Icmpv6Type, IpNumber};
+use etherparse::{IcmpEchoHeader, Icmpv4Type, Icmpv6Type};
 
 use super::Frame;
-use super::ip::{Extension, Net};
+use super::ip::Net;
 use super::transport::Transport;
 use crate::addr::{Literal, Mac};
 
 /// Neighbour discovery options: somebody's link-layer address.
 const SOURCE_ADDRESS: u8 = 1;
 const TARGET_ADDRESS: u8 = 2;
-
-const MLD2_REPORT: u8 = 143;
 
 impl Frame {
     /// An echo request, of ICMP or ICMPv6.
@@ -117,6 +114,15 @@ impl Frame {
 
     /// Advertises oneself to all nodes as a router.
     pub fn router_advertisement(self, source: impl Literal<Ipv6Addr>) -> Self {
+        self.router_advertisement_to(source, "ff02::1")
+    }
+
+    /// Advertises oneself to `destination` as a router.
+    pub fn router_advertisement_to(
+        self,
+        source: impl Literal<Ipv6Addr>,
+        destination: impl Literal<Ipv6Addr>,
+    ) -> Self {
         let header = RouterAdvertisementHeader {
             cur_hop_limit: 64,
             managed_address_config: false,
@@ -126,7 +132,7 @@ impl Frame {
         let unspecified_timers = [0; 8];
         let mut payload = unspecified_timers.to_vec();
         payload.extend(link_address(SOURCE_ADDRESS, self.source));
-        self.ipv6(source.value(), "ff02::1")
+        self.ipv6(source.value(), destination.value())
             .discovery(Icmpv6Type::RouterAdvertisement(header), payload)
     }
 
@@ -140,37 +146,6 @@ impl Frame {
     ) -> Self {
         let payload = [target.value().octets(), destination.value().octets()].concat();
         self.discovery(Icmpv6Type::Redirect, payload)
-    }
-
-    /// Joins an IPv6 group (MLDv2 report).
-    pub fn mld_report(self, source: impl Literal<Ipv6Addr>, group: impl Literal<Ipv6Addr>) -> Self {
-        const CHANGE_TO_EXCLUDE: [u8; 4] = [4, 0, 0, 0];
-        const ONE_RECORD: [u8; 4] = [0, 0, 0, 1];
-        let mut frame =
-            self.ipv6(source.value(), "ff02::16").extension(Extension::RouterAlert).ttl(1);
-        frame.transport = Transport::Icmpv6(Icmpv6Type::Unknown {
-            type_u8: MLD2_REPORT,
-            code_u8: 0,
-            bytes5to8: ONE_RECORD,
-        });
-        frame.payload([CHANGE_TO_EXCLUDE.as_slice(), &group.value().octets()].concat())
-    }
-
-    /// Joins an IPv4 group (IGMPv2 report).
-    pub fn igmp_report(
-        self,
-        source: impl Literal<Ipv4Addr>,
-        group: impl Literal<Ipv4Addr>,
-    ) -> Self {
-        const V2_REPORT: [u8; 2] = [0x16, 0];
-        let group = group.value().octets();
-        let sum = Sum16BitWords::new().add_2bytes(V2_REPORT).add_4bytes(group);
-        let checksum = sum.ones_complement().to_be().to_be_bytes();
-        self.ipv4(source.value(), Ipv4Addr::from(group))
-            .option(&super::IpOption::RouterAlert)
-            .ttl(1)
-            .protocol(IpNumber::IGMP.0)
-            .payload([V2_REPORT.as_slice(), &checksum, &group].concat())
     }
 
     #[track_caller]

@@ -67,6 +67,8 @@ pub enum IpOption {
     StrictRoute(Vec<Ipv4Addr>),
     /// Routers shall look at the packet (RFC 2113).
     RouterAlert,
+    /// Room for this many time stamps of routers on the way.
+    Timestamp(u8),
     /// Any option, its length byte included: what a malformed one needs.
     Raw(Vec<u8>),
 }
@@ -95,6 +97,12 @@ impl IpOption {
             Self::LooseRoute(routers) => route(131, routers),
             Self::StrictRoute(routers) => route(137, routers),
             Self::RouterAlert => vec![148, 4, 0, 0],
+            Self::Timestamp(slots) => {
+                let total = 4 + 4 * slots;
+                let mut bytes = vec![68, total, 5, 0];
+                bytes.resize(total.into(), 0);
+                bytes
+            }
             Self::Raw(bytes) => bytes.clone(),
         }
     }
@@ -115,6 +123,8 @@ pub enum Extension {
     HopByHop,
     /// Hop-by-hop options: a router alert (RFC 2711), as MLD has.
     RouterAlert,
+    /// Hop-by-hop options: the length of a packet beyond 65,535 bytes (RFC 2675).
+    Jumbo(u32),
     /// Destination options: padding.
     DestinationOptions,
     /// Routing header of a type, with one segment left and that address.
@@ -146,7 +156,7 @@ impl Extension {
 
     fn number(&self) -> IpNumber {
         match self {
-            Self::HopByHop | Self::RouterAlert => IpNumber::IPV6_HEADER_HOP_BY_HOP,
+            Self::HopByHop | Self::RouterAlert | Self::Jumbo(_) => IpNumber::IPV6_HEADER_HOP_BY_HOP,
             Self::DestinationOptions => IpNumber::IPV6_DESTINATION_OPTIONS,
             Self::Routing(..) => IpNumber::IPV6_ROUTE_HEADER,
             Self::Fragment(..) => IpNumber::IPV6_FRAGMENTATION_HEADER,
@@ -160,7 +170,7 @@ impl Extension {
         }
     }
 
-    fn bytes(&self, next: IpNumber) -> Vec<u8> {
+    pub(super) fn bytes(&self, next: IpNumber) -> Vec<u8> {
         /// A `PadN` option that fills a header of eight bytes.
         const PADDING: [u8; 6] = [1, 4, 0, 0, 0, 0];
         let usual = |body: &[u8]| {
@@ -170,6 +180,7 @@ impl Extension {
         match self {
             Self::HopByHop | Self::DestinationOptions => usual(&PADDING),
             Self::RouterAlert => usual(&[5, 2, 0, 0, 1, 0]),
+            Self::Jumbo(length) => usual(&[&[0xc2, 4], length.to_be_bytes().as_slice()].concat()),
             Self::Routing(kind, address) => {
                 const ONE_LEFT: u8 = 1;
                 usual(&[&[*kind, ONE_LEFT, 0, 0, 0, 0], address.octets().as_slice()].concat())
@@ -279,6 +290,23 @@ impl Frame {
         self.fragment(offset, false)
     }
 
+    /// The fragments that a router would make of the packet, with up to `size` bytes each.
+    ///
+    /// # Panics
+    /// When the frame is not IP.
+    #[track_caller]
+    pub fn fragments(&self, size: u16) -> Vec<Self> {
+        let net = self.net.as_ref().expect("only IP has fragments");
+        let body = [self.transport_header(net), self.payload.clone()].concat();
+        let number = self.transport.number().0;
+        let pieces = body.chunks(size.into()).zip((0..).step_by(size.into()));
+        let fragment = |(piece, offset): (&[u8], u16)| {
+            let more = usize::from(offset) + piece.len() < body.len();
+            self.clone().protocol(number).payload(piece).fragment(offset, more)
+        };
+        pieces.map(fragment).collect()
+    }
+
     #[track_caller]
     fn fragment(mut self, offset: u16, more: bool) -> Self {
         match &mut self.net {
@@ -321,6 +349,10 @@ impl Frame {
     pub(super) fn for_discovery(mut self) -> Self {
         self.ipv6_mut().hop_limit.get_or_insert(ND_HOP_LIMIT);
         self
+    }
+
+    pub(super) fn is_ip(&self) -> bool {
+        self.net.is_some()
     }
 
     pub(super) fn carries_ipv6(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::addr::{Literal, Mac};
 const EAPOL: u16 = 0x888e;
 const PREAUTHENTICATION: u16 = 0x88c7;
 const LLDP: u16 = 0x88cc;
+const PPPOE_DISCOVERY: u16 = 0x8863;
 const PPPOE_SESSION: u16 = 0x8864;
 const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
@@ -35,13 +36,21 @@ impl Frame {
         self.payload([&STP_LLC, payload.as_ref()].concat())
     }
 
+    /// The IP packet of `inner` in an IEEE 802.3 frame, behind LLC and SNAP (RFC 1042).
+    pub fn snap(mut self, inner: &Self) -> Self {
+        const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+        let kind = if inner.carries_ipv6() { EtherType::IPV6 } else { EtherType::IPV4 };
+        self.kind = Some(Kind::Length);
+        self.payload([&SNAP, kind.0.to_be_bytes().as_slice(), &inner.packet()].concat())
+    }
+
     /// Asks all stations who has `target`.
     pub fn arp_request(
         self,
         sender: impl Literal<Ipv4Addr>,
         target: impl Literal<Ipv4Addr>,
     ) -> Self {
-        self.default_destination(Mac::BROADCAST).arp(
+        self.default_destination(Mac::BROADCAST).honest_arp(
             ArpOperation::REQUEST,
             sender.value(),
             Mac([0; 6]),
@@ -52,7 +61,7 @@ impl Frame {
     /// Tells `target`, the station that the frame goes to, where `sender` is.
     pub fn arp_reply(self, sender: impl Literal<Ipv4Addr>, target: impl Literal<Ipv4Addr>) -> Self {
         let to = self.effective_destination();
-        self.arp(ArpOperation::REPLY, sender.value(), to, target.value())
+        self.honest_arp(ArpOperation::REPLY, sender.value(), to, target.value())
     }
 
     /// Asks whether `target` is free, with no address of one's own (RFC 5227).
@@ -66,7 +75,13 @@ impl Frame {
         self.arp_request(address, address)
     }
 
-    fn arp(self, operation: ArpOperation, sender: Ipv4Addr, to: Mac, target: Ipv4Addr) -> Self {
+    fn honest_arp(
+        self,
+        operation: ArpOperation,
+        sender: Ipv4Addr,
+        to: Mac,
+        target: Ipv4Addr,
+    ) -> Self {
         let packet = ArpEthIpv4Packet {
             operation,
             sender_mac: self.source.0,
@@ -117,8 +132,20 @@ impl Frame {
         self.ethertype(MPLS).payload(payload)
     }
 
+    /// Searches for a PPPoE server: an initiation packet for any service (RFC 2516).
+    pub fn pppoe_discovery(self) -> Self {
+        const VERSION_1_TYPE_1_INITIATION: [u8; 2] = [0x11, 0x09];
+        const NO_SESSION: [u8; 2] = [0, 0];
+        const ANY_SERVICE: [u8; 4] = [0x01, 0x01, 0, 0];
+        let length = super::length(ANY_SERVICE.len()).to_be_bytes();
+        let header = [VERSION_1_TYPE_1_INITIATION, NO_SESSION, length].concat();
+        self.default_destination(Mac::BROADCAST)
+            .ethertype(PPPOE_DISCOVERY)
+            .payload([header, ANY_SERVICE.to_vec()].concat())
+    }
+
     /// Sets the destination that this kind of frame usually has, unless one was set.
-    fn default_destination(mut self, destination: Mac) -> Self {
+    pub(super) fn default_destination(mut self, destination: Mac) -> Self {
         self.destination.get_or_insert(destination);
         self
     }

@@ -6,6 +6,8 @@ use etherparse::{
 use super::*;
 use crate::addr::mac;
 
+mod protocols;
+
 const CAM: Mac = mac("b0:c5:54:25:5b:0e");
 const GW: Mac = mac("02:00:00:00:00:01");
 

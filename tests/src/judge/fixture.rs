@@ -11,13 +11,21 @@ use camfence_common::{
 use super::{Host, Kernel, Ruling, policy, programs, runs};
 use crate::Frame;
 
-/// A named frame with the ruling it has to get.
+/// A named frame, or several in a row, with the rulings they have to get.
 #[derive(Debug, Clone)]
 pub struct Fixture {
     name: String,
     direction: Direction,
-    frame: Vec<u8>,
-    expected: Expected,
+    steps: Vec<Step>,
+}
+
+/// A frame with the ruling it has to get.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The frame.
+    pub frame: Vec<u8>,
+    /// What has to happen to it.
+    pub expected: Expected,
 }
 
 /// What has to happen to a frame.
@@ -52,17 +60,63 @@ impl Fixture {
         frame: &Frame,
         expected: Expected,
     ) -> Self {
-        Self { name: name.into(), direction, frame: frame.build(), expected }
+        let steps = vec![Step { frame: frame.build(), expected }];
+        Self { name: name.into(), direction, steps }
     }
 
-    fn ruling(&self) -> Ruling {
+    /// Adds a frame that follows, counted for a reason.
+    #[must_use]
+    pub fn then(self, frame: &Frame, reason: Reason) -> Self {
+        self.then_expect(frame, Expected::Counted(reason))
+    }
+
+    /// Adds a frame that follows, with what has to happen to it.
+    #[must_use]
+    pub fn then_expect(mut self, frame: &Frame, expected: Expected) -> Self {
+        self.steps.push(Step { frame: frame.build(), expected });
+        self
+    }
+
+    /// The same with other frames in place of its own, and the same rulings.
+    #[must_use]
+    pub fn changed(&self, change: impl Fn(&Step) -> Vec<u8>) -> Self {
+        let steps = self.steps.iter();
+        let steps = steps.map(|step| Step { frame: change(step), expected: step.expected });
+        Self { steps: steps.collect(), ..self.clone() }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which way its frames go.
+    pub const fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Its frames in their order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+impl Step {
+    fn ruling(&self, direction: Direction) -> Ruling {
         let Expected::Counted(reason) = self.expected else { return Ruling::BYSTANDER };
-        let at = match self.direction {
+        Ruling::counted(self.camera(direction), direction, reason, self.frame.len())
+    }
+
+    /// The MAC by which the frame is a camera's.
+    ///
+    /// # Panics
+    /// When the frame is too short to have it.
+    pub fn camera(&self, direction: Direction) -> Mac {
+        let at = match direction {
             Direction::Outbound => 6..12,
             Direction::Inbound => 0..6,
         };
-        let mac = self.frame[at].try_into().expect("a range of six");
-        Ruling::counted(Mac(mac), self.direction, reason, self.frame.len())
+        Mac(self.frame[at].try_into().expect("a range of six"))
     }
 }
 
@@ -97,10 +151,13 @@ impl Bench {
         assert_eq!(names.len(), fixtures.len(), "every fixture has a name of its own");
         let mut wrong = Vec::new();
         for fixture in fixtures {
-            for (judge, ruling) in self.rulings(fixture) {
-                let expected = fixture.ruling();
-                if ruling != expected {
-                    wrong.push(format!("{}: {judge}: {ruling:?}; not {expected:?}", fixture.name));
+            for (number, step) in fixture.steps.iter().enumerate() {
+                let expected = step.ruling(fixture.direction);
+                for (judge, ruling) in self.rulings(fixture, step) {
+                    if ruling != expected {
+                        let what = format!("{}, frame {}", fixture.name, number + 1);
+                        wrong.push(format!("{what}: {judge}: {ruling:?}; not {expected:?}"));
+                    }
                 }
             }
         }
@@ -109,11 +166,12 @@ impl Bench {
     }
 
     #[track_caller]
-    fn rulings(&mut self, fixture: &Fixture) -> Vec<(String, Ruling)> {
-        let Fixture { name, direction, frame, .. } = fixture;
-        let mut rulings = vec![("host".into(), self.host.judge(*direction, frame))];
-        for &program in programs(*direction).iter().filter(|&&program| runs(program, frame)) {
-            let ruling = self.kernel.judge(program, frame).context(name.clone()).expect("it runs");
+    fn rulings(&mut self, fixture: &Fixture, step: &Step) -> Vec<(String, Ruling)> {
+        let (direction, frame) = (fixture.direction, &step.frame);
+        let mut rulings = vec![("host".into(), self.host.judge(direction, frame))];
+        for &program in programs(direction).iter().filter(|&&program| runs(program, frame)) {
+            let ruling = self.kernel.judge(program, frame);
+            let ruling = ruling.context(fixture.name.clone()).expect("it runs");
             rulings.push((format!("{program:?}"), ruling));
         }
         rulings
