@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use camfence::kernel::runner::PORT;
 use camfence_common::{
+    abi::Subject,
     mac::Mac,
     reason::{Direction, Reason},
 };
@@ -35,6 +37,8 @@ pub enum Expected {
     Bystander,
     /// It is a camera's, counted once for this reason and treated as the reason says.
     Counted(Reason),
+    /// It is from or to an unknown source, and counted once for this reason for the port.
+    Stranger(Reason),
 }
 
 impl Fixture {
@@ -103,8 +107,12 @@ impl Fixture {
 
 impl Step {
     fn ruling(&self, direction: Direction) -> Ruling {
-        let Expected::Counted(reason) = self.expected else { return Ruling::BYSTANDER };
-        Ruling::counted(self.camera(direction), direction, reason, self.frame.len())
+        let (subject, reason) = match self.expected {
+            Expected::Bystander => return Ruling::BYSTANDER,
+            Expected::Counted(reason) => (Subject::Camera(self.camera(direction)), reason),
+            Expected::Stranger(reason) => (Subject::Strangers(PORT), reason),
+        };
+        Ruling::counted_for(subject, direction, reason, self.frame.len())
     }
 
     /// The MAC by which the frame is a camera's.

@@ -20,7 +20,7 @@ fn all_changed(change: impl Fn(&Step) -> Vec<u8>) -> Vec<Fixture> {
 fn followed_by(trailer: &[u8], step: &Step) -> Vec<u8> {
     match step.expected {
         Expected::Counted(Reason::Malformed) | Expected::Bystander => step.frame.clone(),
-        Expected::Counted(_) => [step.frame.as_slice(), trailer].concat(),
+        Expected::Counted(_) | Expected::Stranger(_) => [step.frame.as_slice(), trailer].concat(),
     }
 }
 

@@ -12,11 +12,11 @@ use camfence_tests::{
     judge::{Expected, Fixture, Step},
     mac,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     ATTIC, ATTIC4, CELLAR, CELLAR4, DRIVEWAY, DRIVEWAY4, HOME, PORCH, PORCH4, ROUTER, ROUTER4, VPN,
-    YARD, YARD4, attempts, is_dropped, needed,
+    YARD, YARD4, attempts, is_dropped, needed, sealed,
 };
 
 /// How long nothing may arrive before everything has.
@@ -34,6 +34,9 @@ const FORWARD_LINK_GROUPS: &str = "group_fwd_mask 0x4008";
 
 /// What the cameras are behind: no camera's address.
 const SWITCH: Mac = mac("02:cf:bb:00:00:01");
+/// The port of all cameras, sealed.
+const SEALED_PORT: &str = "[interface.p-cam]\nunknown = \"drop\"\n";
+
 /// Packets and bytes by camera, direction and reason.
 type Counts = BTreeMap<(camfence_common::mac::Mac, &'static str, Reason), (u64, u64)>;
 
@@ -47,6 +50,16 @@ fn at_native_xdp() -> Result<()> {
     everything("xdp")
 }
 
+#[test]
+fn on_a_sealed_port_at_tc() -> Result<()> {
+    sealed("tc")
+}
+
+#[test]
+fn on_a_sealed_port_at_native_xdp() -> Result<()> {
+    sealed("xdp")
+}
+
 fn everything(hook: &str) -> Result<()> {
     let town = Town::new(hook, HOME)?;
     let mut counts = Counts::new();
@@ -55,6 +68,23 @@ fn everything(hook: &str) -> Result<()> {
         town.send(fixture, &mut counts).with_context(|| fixture.name().to_owned())?;
     }
     town.check(&counts)
+}
+
+fn sealed(hook: &str) -> Result<()> {
+    let town = Town::new(hook, &format!("{HOME}\n{SEALED_PORT}"))?;
+    let mut counts = Counts::new();
+    let fixtures = sealed::attempts();
+    for fixture in &fixtures {
+        town.send(fixture, &mut counts).with_context(|| fixture.name().to_owned())?;
+    }
+    town.check(&counts)?;
+    let steps = fixtures.iter().flat_map(Fixture::steps).filter(|step| travels(&step.frame));
+    let strangers = steps.filter(|step| matches!(step.expected, Expected::Stranger(_)));
+    let (packets, bytes) = strangers
+        .fold((0, 0), |(packets, bytes), step| (packets + 1, bytes + step.frame.len() as u64));
+    let shown = town.strangers()?["outbound"]["dropped"].clone();
+    ensure!(shown == json!({"packets": packets, "bytes": bytes}), "{shown}");
+    Ok(())
 }
 
 /// A bridge whose ports are fenced.
@@ -136,6 +166,15 @@ impl Town {
         let shown = self.counts()?;
         ensure!(shown == *counts, "{shown:#?} is not {counts:#?}");
         Ok(())
+    }
+
+    /// What `status` says of unknown sources behind the cameras' port.
+    fn strangers(&self) -> Result<Value> {
+        let status = self.verb("status")?;
+        let ports = status["interfaces"].as_array().context("interfaces")?;
+        let name = self.lab.port("cameras");
+        let port = ports.iter().find(|port| port["name"] == name).context("the port")?;
+        Ok(port["unknown"].clone())
     }
 
     /// What `status` says was counted.

@@ -19,6 +19,7 @@ mod live;
 mod mapping;
 mod needed;
 mod rogue;
+mod sealed;
 mod spoof;
 mod tunnel;
 
@@ -219,7 +220,7 @@ fn is_dropped(step: &Step) -> bool {
 /// The reason that a frame is counted for.
 const fn reason(step: &Step) -> Option<Reason> {
     match step.expected {
-        Expected::Counted(reason) => Some(reason),
+        Expected::Counted(reason) | Expected::Stranger(reason) => Some(reason),
         Expected::Bystander => None,
     }
 }
