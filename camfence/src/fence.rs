@@ -4,10 +4,11 @@
 //! less of the state: compute what should be, compare with what the kernel holds, write the
 //! difference. Run twice, it writes nothing the second time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use camfence_common::{
-    abi::{Camera, CameraCounters, Sighting, SightingKey, Subject},
+    abi::{Camera, CameraCounters, Subject, Tally},
+    limits::MAX_SIGHTINGS,
     mac::Mac,
     reason::Direction,
 };
@@ -136,15 +137,55 @@ impl PortState {
     const fn absent(name: String) -> Self {
         Self { name, ifindex: None, outbound: None, inbound: None, strangers: None }
     }
+
+    /// What is attached for a direction.
+    pub const fn attached(&self, direction: Direction) -> Option<Attached> {
+        match direction {
+            Direction::Outbound => self.outbound,
+            Direction::Inbound => self.inbound,
+        }
+    }
+}
+
+/// The unknown sources that were seen last on ports that have a policy for them.
+#[derive(Debug)]
+pub struct Sightings {
+    /// Whether there is such a port.
+    pub watched: bool,
+    /// The sources, those seen last first. Registered ones are left out.
+    pub seen: Vec<Seen>,
+}
+
+/// What was seen of an unknown source on a port. Times are since boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its MAC.
+    pub mac: Mac,
+    /// The port's name; none if the port is gone.
+    pub interface: Option<String>,
+    /// When it was first seen.
+    pub first: Duration,
+    /// When it was last seen.
+    pub last: Duration,
+    /// Its frames.
+    pub tally: Tally,
 }
 
 impl Standing {
-    /// Whether a port's frames are judged in both directions and verdicts carried out: those of at least
-    /// one camera, if there are any.
+    /// Whether a port's frames are judged in both directions and verdicts carried out.
     pub fn is_enforcing(&self, port: &PortState) -> bool {
+        Direction::ALL.into_iter().all(|direction| self.is_enforcing_in(port, direction))
+    }
+
+    /// Whether a port's frames are judged in a direction and verdicts carried out.
+    pub fn is_enforcing_in(&self, port: &PortState, direction: Direction) -> bool {
+        port.attached(direction).is_some() && !self.only_audits()
+    }
+
+    /// Whether no camera's verdicts are carried out, although there are cameras.
+    pub fn only_audits(&self) -> bool {
         let audits = |camera: &LiveCamera| camera.mode == Mode::Audit;
-        let only_audits = !self.cameras.is_empty() && self.cameras.values().all(audits);
-        port.outbound.is_some() && port.inbound.is_some() && !only_audits
+        !self.cameras.is_empty() && self.cameras.values().all(audits)
     }
 }
 
@@ -251,26 +292,47 @@ impl Fence {
     }
 
     /// Opens the fence for a camera for a time from now, or closes it again. The kernel compares
-    /// the time, so that it closes without a process.
-    pub fn open_camera(&self, name: &str, mac: Mac, time: Option<Duration>) -> Result<()> {
+    /// the time, so that it closes without a process. Gives how long it was still open before.
+    pub fn open_camera(
+        &self,
+        name: &str,
+        mac: Mac,
+        time: Option<Duration>,
+    ) -> Result<Option<Duration>> {
         let (_lock, mut maps) = self.open_locked()?;
         let cameras = maps.cameras()?;
         let Some(camera) = cameras.get(&Subject::Camera(mac)) else {
             return Err(FenceError::NotLive { name: name.into() });
         };
-        Ok(maps.open_slot(camera.slot, time)?)
+        let before = maps.opened(camera.slot)?;
+        maps.open_slot(camera.slot, time)?;
+        Ok(before)
     }
 
-    /// The unknown sources that were seen last on ports that have a policy for them, each with the port's name.
-    pub async fn sightings(&self) -> Result<Vec<(String, SightingKey, Sighting)>> {
-        let sightings = Maps::open(&self.root)?.sightings()?;
+    /// The unknown sources that were seen last.
+    pub async fn sightings(&self) -> Result<Sightings> {
+        let maps = Maps::open(&self.root)?;
+        let (cameras, sightings) = (maps.cameras()?, maps.sightings()?);
         let links = self.netlink.links().await?;
-        let name = |ifindex| links.iter().find(|link| link.index == ifindex);
-        let named = sightings.into_iter().map(|(key, sighting)| {
-            let name = name(key.ifindex).map_or_else(String::new, |link| link.name.clone());
-            (name, key, sighting)
+        let named = |ifindex| links.iter().find(|link| link.index == ifindex);
+        let unknown = sightings.iter().filter(|(key, _)| {
+            // What is registered by now is a camera.
+            !cameras.contains_key(&Subject::Camera(key.mac))
         });
-        Ok(named.collect())
+        let mut seen: Vec<Seen> = unknown
+            .map(|(key, sighting)| Seen {
+                mac: key.mac,
+                interface: named(key.ifindex).map(|link| link.name.clone()),
+                first: Duration::from_nanos(sighting.first),
+                last: Duration::from_nanos(sighting.last),
+                tally: sighting.tally,
+            })
+            .collect();
+        seen.sort_by_key(|seen| (Reverse(seen.last), seen.mac));
+        // More can have been there while they were read.
+        seen.truncate(MAX_SIGHTINGS as usize);
+        let watched = cameras.keys().any(|subject| matches!(subject, Subject::Strangers(_)));
+        Ok(Sightings { watched, seen })
     }
 
     async fn up_locked(&self, config: &Config, target: &Target, fresh: bool) -> Result<Report> {

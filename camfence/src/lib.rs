@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod fence;
 pub mod kernel;
+pub mod opening;
 pub mod operations;
 pub mod policy;
 pub mod replay;

@@ -10,11 +10,12 @@ use thiserror::Error;
 
 use crate::{
     config::{
-        self, Config, ConfigError,
+        self, Camera, Config, ConfigError,
         edit::{self, EditError, NewCamera},
         write::{PreparedFile, WriteError},
     },
     fence::{Fence, FenceError, Report},
+    opening::OpenTime,
 };
 
 /// A change could not be made. Nothing has changed.
@@ -67,6 +68,19 @@ pub struct Done {
     pub report: Option<Report>,
 }
 
+/// What opening the fence for a camera, or closing it, did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The camera's name.
+    pub camera: String,
+    /// Its address.
+    pub mac: Mac,
+    /// For how long the fence is open; none if it was closed.
+    pub time: Option<OpenTime>,
+    /// Whether it was open before.
+    pub was_open: bool,
+}
+
 /// Adds a camera to the configuration and, if it stands, to the fence.
 pub async fn add(fence: &Fence, path: &Path, camera: &NewCamera) -> Result<Done> {
     let text = config::read(path)?;
@@ -78,7 +92,7 @@ pub async fn add(fence: &Fence, path: &Path, camera: &NewCamera) -> Result<Done>
 /// Removes a camera, by name or MAC, from the configuration and, if it stands, from the fence.
 pub async fn remove(fence: &Fence, path: &Path, name_or_mac: &str) -> Result<Done> {
     let text = config::read(path)?;
-    let mac = find(&Config::parse(path, &text)?, name_or_mac)?;
+    let mac = find(&Config::parse(path, &text)?, name_or_mac)?.mac;
     let edited = edit::remove_camera(&text, mac);
     let edited = edited.map_err(|source| OperationError::Edit { path: path.into(), source })?;
     change(fence, path, &edited).await
@@ -98,6 +112,25 @@ pub async fn up(fence: &Fence, path: &Path) -> Result<Done> {
     Ok(Done { config, report: Some(report) })
 }
 
+/// Opens the fence for a camera, by name or MAC, for a time; without one, closes it again. The
+/// configuration stays as it is.
+pub fn open(
+    fence: &Fence,
+    path: &Path,
+    name_or_mac: &str,
+    time: Option<OpenTime>,
+) -> Result<Opened> {
+    let config = Config::load(path)?;
+    let camera = find(&config, name_or_mac)?;
+    let before = fence.open_camera(&camera.name, camera.mac, time.map(Into::into))?;
+    Ok(Opened {
+        camera: camera.name.clone(),
+        mac: camera.mac,
+        time,
+        was_open: before.is_some(),
+    })
+}
+
 async fn change(fence: &Fence, path: &Path, text: &str) -> Result<Done> {
     let config = Config::parse(path, text)?;
     let file = PreparedFile::prepare(path, text)?;
@@ -106,12 +139,11 @@ async fn change(fence: &Fence, path: &Path, text: &str) -> Result<Done> {
     Ok(Done { config, report })
 }
 
-fn find(config: &Config, name_or_mac: &str) -> Result<Mac> {
+fn find<'a>(config: &'a Config, name_or_mac: &str) -> Result<&'a Camera> {
     let mac = name_or_mac.parse::<Mac>().ok();
     config
         .cameras
         .iter()
         .find(|camera| camera.name == name_or_mac || Some(camera.mac) == mac)
-        .map(|camera| camera.mac)
         .ok_or_else(|| OperationError::NoCamera(name_or_mac.into()))
 }

@@ -4,15 +4,18 @@
 mod add;
 mod change;
 mod check;
+mod close;
 mod down;
 mod failure;
 mod list;
+mod open;
 mod output;
 mod reload;
 mod remove;
 mod replay;
 mod run;
 mod status;
+mod unknown;
 mod up;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -67,10 +70,16 @@ enum Verb {
     Add(add::Arguments),
     /// Remove a camera from the configuration and the fence
     Remove(remove::Arguments),
+    /// Open the fence for a camera for a time; it closes by itself
+    Open(open::Arguments),
+    /// Close the fence for a camera that it was opened for
+    Close(close::Arguments),
     /// List the cameras
     List,
     /// Say what is fenced, and what was passed and dropped
     Status,
+    /// List the unknown sources that were seen last on ports with a policy for them
+    Unknown,
     /// Check the configuration
     Check,
     /// Run captures through the programs and the policy; no interface is touched
@@ -93,7 +102,7 @@ impl Options {
 
 /// Parses the command line, carries out the verb and says what went wrong.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| open::explain(error).exit());
     start_logging(&cli.verb);
     match run(&cli) {
         Ok(code) => code,
@@ -118,8 +127,11 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Reload => reload::run(options).await,
         Verb::Add(arguments) => add::run(options, arguments).await,
         Verb::Remove(arguments) => remove::run(options, arguments).await,
+        Verb::Open(arguments) => open::run(options, arguments).await,
+        Verb::Close(arguments) => close::run(options, arguments).await,
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
+        Verb::Unknown => unknown::run(options).await,
         Verb::Check => check::run(options),
         Verb::Replay(arguments) => replay::run(options, arguments),
     }

@@ -1,11 +1,11 @@
 //! `camfence status`
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use camfence::{
     config::Config,
     fence::Standing,
-    telemetry::report::{AttachedReport, CameraReport, PortReport, StatusReport},
+    telemetry::report::{AttachedReport, CameraReport, DirectionReport, PortReport, StatusReport},
 };
 use camfence_common::{
     mac::Mac,
@@ -21,15 +21,18 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if options.json {
         output::json(&report)?;
     } else {
-        print_ports(&report.interfaces);
+        print_ports(&report.interfaces, standing.only_audits());
         output::line("");
-        print_cameras(&report.cameras);
+        if print_exceptions(&report.cameras) {
+            output::line("");
+        }
+        print_counts(camera_rows(&report.cameras).chain(stranger_rows(&report.interfaces)));
     }
     warn_of_differences(&config, &standing);
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_ports(ports: &[PortReport]) {
+fn print_ports(ports: &[PortReport], only_audits: bool) {
     let at = |attached: Option<AttachedReport>| {
         attached.map_or_else(
             || "-".to_string(),
@@ -39,6 +42,7 @@ fn print_ports(ports: &[PortReport]) {
     let rows = ports.iter().map(|port| {
         let enforcing = match (port.ifindex, port.enforcing) {
             (None, _) => "NO: there is no such interface, or the bridge has no ports",
+            _ if only_audits && port.is_attached() => "NO: audit",
             (_, false) => "NO: run `camfence up`",
             (_, true) => "yes",
         };
@@ -47,35 +51,69 @@ fn print_ports(ports: &[PortReport]) {
     output::table(&["PORT", "OUTBOUND", "INBOUND", "ENFORCING"], 4, rows.collect());
 }
 
+/// The cameras that the fence does not hold now. True if there are any.
+fn print_exceptions(cameras: &[CameraReport]) -> bool {
+    let open = cameras.iter().filter_map(|camera| {
+        let left = humantime::format_duration(Duration::from_secs(camera.open_seconds?));
+        Some(format!("{} (closes in {left})", camera.name))
+    });
+    let audit = cameras.iter().filter(|camera| camera.is_audited());
+    let audit = audit.map(|camera| camera.name.clone());
+    let lines = [("open", open.collect::<Vec<_>>()), ("audit", audit.collect())];
+    let mut any = false;
+    for (what, names) in lines.iter().filter(|(_, names)| !names.is_empty()) {
+        output::line(&format!("{what}: {}", names.join(", ")));
+        any = true;
+    }
+    any
+}
+
 /// A line for each camera, direction and reason that occurred.
 pub(crate) fn print_cameras(cameras: &[CameraReport]) {
+    print_counts(camera_rows(cameras));
+}
+
+fn print_counts(rows: impl Iterator<Item = Vec<String>>) {
+    let header = ["CAMERA", "MAC", "DIRECTION", "VERDICT", "REASON", "PACKETS", "BYTES"];
+    output::table(&header, 5, rows.collect());
+}
+
+fn camera_rows(cameras: &[CameraReport]) -> impl Iterator<Item = Vec<String>> {
+    cameras.iter().flat_map(|camera| {
+        let who = [camera.name.clone(), camera.mac.clone()];
+        rows(&who, [&camera.outbound, &camera.inbound], camera.is_audited())
+    })
+}
+
+/// The same for the unknown sources of ports that have a policy for them.
+fn stranger_rows(ports: &[PortReport]) -> impl Iterator<Item = Vec<String>> {
+    ports.iter().filter_map(|port| Some((port, port.unknown.as_ref()?))).flat_map(
+        |(port, unknown)| {
+            let who = [format!("unknown on {}", port.name), "-".to_string()];
+            rows(&who, [&unknown.outbound, &unknown.inbound], unknown.is_audited())
+        },
+    )
+}
+
+fn rows(who: &[String], directions: [&DirectionReport; 2], audited: bool) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    for camera in cameras {
-        let before = rows.len();
-        for direction in Direction::ALL {
-            for (reason, count) in &camera.direction(direction).reasons {
-                let verdict = match reason.effect() {
-                    Effect::Pass => "passed",
-                    Effect::Drop => "dropped",
-                };
-                rows.push(vec![
-                    camera.name.clone(),
-                    camera.mac.clone(),
-                    direction.name().to_string(),
-                    verdict.to_string(),
-                    reason.name().to_string(),
-                    count.packets.to_string(),
-                    output::bytes(count.bytes),
-                ]);
-            }
-        }
-        if rows.len() == before {
-            let nothing = ["-", "-", "-", "0", "0 B"].map(str::to_string);
-            rows.push([vec![camera.name.clone(), camera.mac.clone()], nothing.to_vec()].concat());
+    for (direction, report) in Direction::ALL.into_iter().zip(directions) {
+        for (reason, count) in &report.reasons {
+            let verdict = match reason.effect() {
+                Effect::Pass => "passed",
+                Effect::Drop if audited => "would drop",
+                Effect::Drop => "dropped",
+            };
+            let (packets, bytes) = (count.packets.to_string(), output::bytes(count.bytes));
+            let what = [direction.name(), verdict, reason.name(), &packets, &bytes];
+            rows.push([who, &what.map(str::to_string)].concat());
         }
     }
-    let header = ["CAMERA", "MAC", "DIRECTION", "VERDICT", "REASON", "PACKETS", "BYTES"];
-    output::table(&header, 5, rows);
+    if rows.is_empty() {
+        let nothing = ["-", "-", "-", "0", "0 B"].map(str::to_string);
+        rows.push([who, &nothing].concat());
+    }
+    rows
 }
 
 fn warn_of_differences(config: &Config, standing: &Standing) {

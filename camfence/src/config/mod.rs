@@ -27,7 +27,7 @@ use self::error::Lines;
 pub use self::{
     error::{ConfigError, Problem},
     presets::{PRESETS, Preset},
-    validate::{check_mac, check_name},
+    validate::{NAME_MAX_BYTES, check_mac, check_name},
 };
 
 /// Where the configuration is unless the command line says otherwise.

@@ -10,7 +10,7 @@ mod profile;
 
 use std::{collections::HashMap, ops::Range, path::Path};
 
-pub use self::camera::{check_mac, check_name};
+pub use self::camera::{NAME_MAX_BYTES, check_mac, check_name};
 use self::profile::Places;
 pub(super) use self::profile::no_such_profile;
 use super::{

@@ -5,7 +5,8 @@ use thiserror::Error;
 
 use crate::{
     config::{ConfigError, edit::NewCamera},
-    operations::{Done, OperationError},
+    operations::{Done, Opened, OperationError},
+    opening::OpenTime,
 };
 
 /// Longest request, its line end included.
@@ -36,6 +37,18 @@ pub enum Request {
     },
     /// Removes a camera from the configuration and the fence.
     Remove {
+        /// Its name or address.
+        camera: String,
+    },
+    /// Opens the fence for a camera; it closes by itself.
+    Open {
+        /// Its name or address.
+        camera: String,
+        /// For how long.
+        seconds: u64,
+    },
+    /// Closes the fence for a camera that it was opened for.
+    Close {
         /// Its name or address.
         camera: String,
     },
@@ -81,6 +94,39 @@ pub struct Summary {
     pub detached: Vec<String>,
     /// What the user should know.
     pub notices: Vec<String>,
+    /// For which camera the fence was opened or closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened: Option<OpenedSummary>,
+}
+
+/// For which camera the fence was opened or closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedSummary {
+    /// Its name.
+    pub camera: String,
+    /// Its address.
+    pub mac: String,
+    /// For how long it is open; null if it was closed.
+    pub open_seconds: Option<u64>,
+    /// Whether it was open before.
+    pub was_open: bool,
+}
+
+impl From<&Opened> for OpenedSummary {
+    fn from(opened: &Opened) -> Self {
+        Self {
+            camera: opened.camera.clone(),
+            mac: opened.mac.to_string(),
+            open_seconds: opened.time.map(OpenTime::seconds),
+            was_open: opened.was_open,
+        }
+    }
+}
+
+impl From<&Opened> for Summary {
+    fn from(opened: &Opened) -> Self {
+        Self { live: true, opened: Some(opened.into()), ..Self::default() }
+    }
 }
 
 impl From<&Done> for Summary {
@@ -93,6 +139,7 @@ impl From<&Done> for Summary {
             attached: report.attached.clone(),
             detached: report.detached.clone(),
             notices: report.notices.clone(),
+            opened: None,
         }
     }
 }
@@ -151,6 +198,11 @@ mod tests {
         let cases = [
             (add, json!({"verb": "add", "mac": "b0:c5:54:25:5b:0e", "name": "a", "profile": null})),
             (Request::Remove { camera: "a".into() }, json!({"verb": "remove", "camera": "a"})),
+            (
+                Request::Open { camera: "a".into(), seconds: 600 },
+                json!({"verb": "open", "camera": "a", "seconds": 600}),
+            ),
+            (Request::Close { camera: "a".into() }, json!({"verb": "close", "camera": "a"})),
             (Request::Reload, json!({"verb": "reload"})),
             (Request::Ping, json!({"verb": "ping"})),
         ];
@@ -166,6 +218,7 @@ mod tests {
     fn an_answer_says_ok_or_error() {
         let ok = serde_json::to_value(Response::Ok(Summary::default())).unwrap();
         assert_eq!(ok["ok"]["attached"], json!([]));
+        assert_eq!(ok["ok"].get("opened"), None, "only where something was opened");
         let error = Response::Error(Failure::new("no", "yes"));
         let error = serde_json::to_value(error).unwrap();
         assert_eq!(error, json!({"error": {"message": "no", "hint": "yes"}}));

@@ -1,6 +1,6 @@
 //! Carries out what the state machine decides, and says so in the log.
 
-use std::{collections::HashMap, future, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, future, net::SocketAddr, path::{Path, PathBuf}, sync::Arc};
 
 use tokio::{
     runtime::Handle,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Config,
     fence::Fence,
-    operations::{self, Done, OperationError},
+    operations::{self, Done, Opened, OperationError},
     telemetry::{http, metrics::Snapshot},
 };
 
@@ -28,7 +28,13 @@ const MOST_LINES: usize = 20;
 /// A change under way.
 struct UnderWay {
     what: String,
-    end: JoinHandle<operations::Result<Done>>,
+    end: JoinHandle<operations::Result<Outcome>>,
+}
+
+/// What a change came to.
+enum Outcome {
+    Done(Done),
+    Opened(Opened),
 }
 
 /// The hands of the state machine.
@@ -95,7 +101,11 @@ impl Shell {
         let outcome = (&mut under_way.end).await;
         let what = self.under_way.take().map(|under_way| under_way.what).unwrap_or_default();
         match outcome {
-            Ok(Ok(done)) => Ok(self.done(&what, done)),
+            Ok(Ok(Outcome::Done(done))) => Ok(self.done(&what, done)),
+            Ok(Ok(Outcome::Opened(opened))) => {
+                info!("{what}: done");
+                Ok((&opened).into())
+            }
             Ok(Err(error)) => Err(self.failed(&what, error)),
             Err(panic) => {
                 error!("{what}: {panic}");
@@ -118,16 +128,7 @@ impl Shell {
         let (fence, path) = (self.fence.clone(), self.config_path.clone());
         let what = describe(&change);
         let runtime = Handle::current();
-        let end = spawn_blocking(move || {
-            runtime.block_on(async {
-                match change {
-                    Change::Up => operations::up(&fence, &path).await,
-                    Change::Reload => operations::reload(&fence, &path).await,
-                    Change::Add(camera) => operations::add(&fence, &path, &camera).await,
-                    Change::Remove(camera) => operations::remove(&fence, &path, &camera).await,
-                }
-            })
-        });
+        let end = spawn_blocking(move || runtime.block_on(make(&fence, &path, change)));
         self.under_way = Some(UnderWay { what, end });
     }
 
@@ -156,12 +157,27 @@ impl Shell {
     }
 }
 
+async fn make(fence: &Fence, path: &Path, change: Change) -> operations::Result<Outcome> {
+    let done = match change {
+        Change::Up => operations::up(fence, path).await,
+        Change::Reload => operations::reload(fence, path).await,
+        Change::Add(camera) => operations::add(fence, path, &camera).await,
+        Change::Remove(camera) => operations::remove(fence, path, &camera).await,
+        Change::Open(camera, time) => {
+            return operations::open(fence, path, &camera, time).map(Outcome::Opened);
+        }
+    };
+    done.map(Outcome::Done)
+}
+
 fn describe(change: &Change) -> String {
     match change {
         Change::Up => "up".into(),
         Change::Reload => "reload".into(),
         Change::Add(camera) => format!("add {} as {:?}", camera.mac, camera.name),
         Change::Remove(camera) => format!("remove {camera:?}"),
+        Change::Open(camera, Some(time)) => format!("open {camera:?} for {time}"),
+        Change::Open(camera, None) => format!("close {camera:?}"),
     }
 }
 

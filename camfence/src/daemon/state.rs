@@ -6,7 +6,10 @@
 use std::collections::VecDeque;
 
 use super::protocol::{Failure, Request, Response, Summary};
-use crate::config::edit::NewCamera;
+use crate::{
+    config::{NAME_MAX_BYTES, edit::NewCamera},
+    opening::OpenTime,
+};
 
 /// Changes that may wait for the one under way.
 pub const MAX_WAITING: usize = 8;
@@ -68,6 +71,9 @@ pub enum Change {
     Add(NewCamera),
     /// Remove a camera, by name or MAC.
     Remove(String),
+    /// Open the fence for a camera, by name or MAC, or without a time close it. The configuration
+    /// stays as it is.
+    Open(String, Option<OpenTime>),
 }
 
 /// Why the daemon ends.
@@ -114,7 +120,13 @@ impl State {
         let change = match request {
             Request::Ping => return Ok(vec![respond(id, Ok(Summary::default()))]),
             Request::Reload => Change::Reload,
-            Request::Remove { camera } => Change::Remove(camera),
+            Request::Remove { camera } => Change::Remove(name(camera)?),
+            Request::Open { camera, seconds } => {
+                let time = OpenTime::from_seconds(seconds);
+                let time = time.map_err(|error| Failure::not_a_request(&error.to_string()))?;
+                Change::Open(name(camera)?, Some(time))
+            }
+            Request::Close { camera } => Change::Open(name(camera)?, None),
             Request::Add { mac, name, profile } => {
                 let mac = mac.parse().map_err(|_| Failure::not_a_request("no such MAC can be"))?;
                 Change::Add(NewCamera { mac, name, profile })
@@ -180,6 +192,15 @@ impl State {
         let (origin, change) = self.waiting.pop_front()?;
         self.current = Some(origin);
         Some(Command::Begin(change))
+    }
+}
+
+/// A name or MAC as long as one can be: it waits, and is logged.
+fn name(camera: String) -> Result<String, Failure> {
+    if camera.len() <= NAME_MAX_BYTES {
+        Ok(camera)
+    } else {
+        Err(Failure::not_a_request(&format!("no camera's name has {} bytes", camera.len())))
     }
 }
 

@@ -13,7 +13,7 @@ use camfence_common::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, Sighting, SightingKey, State,
         Subject, names,
     },
-    limits::MAX_STRANGER_PORTS,
+    limits::{MAX_SIGHTINGS, MAX_STRANGER_PORTS},
 };
 
 use super::{
@@ -44,6 +44,9 @@ const LIVE: &str = "live";
 /// Pin of the camera map that is about to be the live one. If it is found, a process ended
 /// between making it and putting it in place.
 const NEXT: &str = "next";
+
+/// Entries of the map of unknown sources that one reading looks at.
+const SIGHTINGS_READ: usize = 4 * MAX_SIGHTINGS as usize;
 
 /// The maps of a fence.
 pub struct Maps {
@@ -184,12 +187,16 @@ impl Maps {
     }
 
     /// The unknown sources that were seen last.
-    pub fn sightings(&self) -> Result<Vec<(SightingKey, Sighting)>> {
-        let mut sightings = Vec::new();
-        for entry in self.sightings.iter() {
-            // One that goes while others are read is one less, and no failure.
+    pub fn sightings(&self) -> Result<BTreeMap<SightingKey, Sighting>> {
+        let mut sightings = BTreeMap::new();
+        // Where an entry goes while it is read, the kernel begins again: some come twice, and
+        // while very many come, there would be no end.
+        for entry in self.sightings.iter().take(SIGHTINGS_READ) {
             match entry {
-                Ok((Shared(key), Shared(sighting))) => sightings.push((key, sighting)),
+                Ok((Shared(key), Shared(sighting))) => {
+                    sightings.insert(key, sighting);
+                }
+                // One that goes while others are read is one less, and no failure.
                 Err(MapError::KeyNotFound) => {}
                 Err(error) => return Err(error).tried(|| "reading the unknown sources".into()),
             }

@@ -10,7 +10,7 @@ use camfence_common::{
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
-    config::{Camera, Config},
+    config::{Camera, Config, Mode},
     fence::{PortState, Standing, Strangers},
     policy::topology::Attached,
 };
@@ -79,6 +79,11 @@ impl StrangersReport {
             inbound: DirectionReport::new(&live.counters, Direction::Inbound),
         }
     }
+
+    /// Whether their verdicts are only counted.
+    pub fn is_audited(&self) -> bool {
+        self.mode == Mode::Audit.as_str()
+    }
 }
 
 /// An attached program.
@@ -129,6 +134,11 @@ impl PortReport {
             unknown: port.strangers.as_ref().map(StrangersReport::new),
         }
     }
+
+    /// Whether frames are judged in both directions.
+    pub const fn is_attached(&self) -> bool {
+        self.outbound.is_some() && self.inbound.is_some()
+    }
 }
 
 /// What happened to a camera's frames.
@@ -174,6 +184,11 @@ impl CameraReport {
             outbound: DirectionReport::new(counters, Direction::Outbound),
             inbound: DirectionReport::new(counters, Direction::Inbound),
         }
+    }
+
+    /// Whether its verdicts are only counted.
+    pub fn is_audited(&self) -> bool {
+        self.mode == Mode::Audit.as_str()
     }
 
     /// The report of one direction.

@@ -12,7 +12,7 @@ use crate::config::{
 };
 
 /// Longest name of a camera or a profile.
-const NAME_MAX_BYTES: usize = 64;
+pub const NAME_MAX_BYTES: usize = 64;
 
 /// Reads a MAC that one device can have: not a group's, not the broadcast one, not zero.
 pub fn check_mac(text: &str) -> Result<Mac, Problem> {

@@ -82,6 +82,31 @@ fn an_added_camera_must_have_an_address() {
 }
 
 #[test]
+fn the_fence_is_opened_for_a_time_within_the_limits() {
+    let mut state = idle();
+    let open = |seconds| Input::Request {
+        id: 1,
+        request: Request::Open { camera: "attic".into(), seconds },
+    };
+    for seconds in [0, OpenTime::LONGEST.seconds() + 1, u64::MAX] {
+        let commands = state.handle(open(seconds));
+        assert!(
+            matches!(&commands[..], [Command::Respond { id: 1, response: Response::Error(error) }]
+                if error.message.contains("24h")),
+            "{commands:?}"
+        );
+    }
+    let long = Request::Close { camera: "x".repeat(NAME_MAX_BYTES + 1) };
+    let commands = state.handle(Input::Request { id: 1, request: long });
+    assert!(matches!(&commands[..], [Command::Respond { id: 1, response: Response::Error(_) }]));
+    let begin = |time| Command::Begin(Change::Open("attic".into(), time));
+    assert_eq!(state.handle(open(600)), [begin(OpenTime::from_seconds(600).ok())]);
+    state.handle(done());
+    let close = Input::Request { id: 2, request: Request::Close { camera: "attic".into() } };
+    assert_eq!(state.handle(close), [begin(None)]);
+}
+
+#[test]
 fn a_full_queue_refuses() {
     let mut state = idle();
     state.handle(remove(0));
