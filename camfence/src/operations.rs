@@ -123,12 +123,7 @@ pub fn open(
     let config = Config::load(path)?;
     let camera = find(&config, name_or_mac)?;
     let before = fence.open_camera(&camera.name, camera.mac, time.map(Into::into))?;
-    Ok(Opened {
-        camera: camera.name.clone(),
-        mac: camera.mac,
-        time,
-        was_open: before.is_some(),
-    })
+    Ok(Opened { camera: camera.name.clone(), mac: camera.mac, time, was_open: before.is_some() })
 }
 
 async fn change(fence: &Fence, path: &Path, text: &str) -> Result<Done> {

@@ -21,7 +21,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     if !sightings.watched {
         eprintln!("notice: unknown sources pass unseen on every port");
-        eprintln!("hint: write unknown = \"drop\" or a profile's name under [fence] or [interface.NAME]");
+        eprintln!(
+            "hint: write unknown = \"drop\" or a profile's name under [fence] or [interface.NAME]"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::{
     config::{ConfigError, edit::NewCamera},
-    operations::{Done, Opened, OperationError},
     opening::OpenTime,
+    operations::{Done, Opened, OperationError},
 };
 
 /// Longest request, its line end included.

@@ -1,6 +1,12 @@
 //! Carries out what the state machine decides, and says so in the log.
 
-use std::{collections::HashMap, future, net::SocketAddr, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::HashMap,
+    future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::{
     runtime::Handle,

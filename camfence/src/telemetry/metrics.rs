@@ -14,9 +14,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::report::seconds;
 use crate::{
-    config::Config,
-    fence::{PortState, Standing},
+    config::{Config, Mode},
+    fence::{LiveCamera, Standing},
 };
 
 /// How metrics are written.
@@ -38,43 +39,21 @@ impl Format {
     }
 }
 
-/// What the kernel said of the fence at one moment.
+/// What the kernel said of the fence at one moment, with the names of a configuration.
 #[derive(Debug)]
 pub struct Snapshot {
-    counts: Vec<Count>,
-    ports: Vec<PortState>,
+    names: BTreeMap<Mac, String>,
+    standing: Standing,
 }
 
-/// What was counted of one camera, in one direction, for one reason.
-#[derive(Debug)]
-struct Count {
-    camera: String,
-    mac: String,
-    direction: Direction,
-    reason: Reason,
-    tally: Tally,
-}
+/// Labels, and what the kernel says of whom they name.
+type Of<'a> = (Vec<(&'static str, &'a str)>, &'a LiveCamera);
 
 impl Snapshot {
     /// What was read, with the names of a configuration.
     pub fn new(config: &Config, standing: Standing) -> Self {
-        let names: BTreeMap<Mac, &str> =
-            config.cameras.iter().map(|camera| (camera.mac, camera.name.as_str())).collect();
-        let mut counts = Vec::new();
-        for (mac, live) in &standing.cameras {
-            // Empty, which is as good as no label, if the configuration no longer has it.
-            let name = names.get(mac).copied().unwrap_or_default();
-            for direction in Direction::ALL {
-                for reason in Reason::ALL {
-                    let tally = live.counters.by[direction.index()][reason.index()];
-                    if !tally.is_zero() {
-                        let (camera, mac) = (name.to_owned(), mac.to_string());
-                        counts.push(Count { camera, mac, direction, reason, tally });
-                    }
-                }
-            }
-        }
-        Self { counts, ports: standing.ports }
+        let names = config.cameras.iter().map(|camera| (camera.mac, camera.name.clone()));
+        Self { names: names.collect(), standing }
     }
 
     /// The text for a scrape.
@@ -92,39 +71,37 @@ impl Snapshot {
         }
     }
 
-    fn encode_counts(
-        &self,
-        mut family: MetricEncoder<'_>,
-        value: impl Fn(&Tally) -> u64,
-    ) -> fmt::Result {
-        for count in &self.counts {
-            let labels = [
-                ("camera", count.camera.as_str()),
-                ("mac", count.mac.as_str()),
-                ("direction", count.direction.name()),
-                ("verdict", verdict(count.reason)),
-                ("reason", count.reason.name()),
-            ];
-            let value = value(&count.tally);
-            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&value, None)?;
-        }
-        Ok(())
+    /// The labels of each camera, and what the kernel says of it.
+    fn cameras<'a>(&'a self, macs: &'a [String]) -> impl Iterator<Item = Of<'a>> {
+        macs.iter().zip(&self.standing.cameras).map(|(text, (mac, live))| {
+            // Empty, which is as good as no label, if the configuration no longer has it.
+            let name = self.names.get(mac).map_or("", String::as_str);
+            (vec![("camera", name), ("mac", text)], live)
+        })
+    }
+
+    /// The labels of each port that has a policy for unknown sources, and what the kernel says of
+    /// those.
+    fn strangers(&self) -> impl Iterator<Item = Of<'_>> {
+        let ports = self.standing.ports.iter();
+        ports.filter_map(|port| {
+            let live = &port.strangers.as_ref()?.live;
+            Some((vec![("interface", port.name.as_str())], live))
+        })
     }
 
     fn encode_enforcing(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
-        for port in &self.ports {
+        for port in &self.standing.ports {
             for direction in Direction::ALL {
-                let attached = match direction {
-                    Direction::Outbound => port.outbound,
-                    Direction::Inbound => port.inbound,
-                };
+                let attached = port.attached(direction);
                 let labels = [
                     ("interface", port.name.as_str()),
                     ("direction", direction.name()),
                     ("hook", attached.map_or("", |attached| attached.hook.name())),
                     ("mode", attached.map_or("", |attached| attached.mode.name())),
                 ];
-                family.encode_family(&labels)?.encode_gauge(&u32::from(attached.is_some()))?;
+                let enforcing = self.standing.is_enforcing_in(port, direction);
+                family.encode_family(&labels)?.encode_gauge(&u32::from(enforcing))?;
             }
         }
         Ok(())
@@ -135,15 +112,35 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         use MetricType::{Counter, Gauge};
 
-        let [packets, bytes] = COUNTERS;
+        let macs: Vec<String> = self.standing.cameras.keys().map(ToString::to_string).collect();
+        let macs = macs.as_slice();
+        let [packets, bytes, unknown_packets, unknown_bytes] = COUNTERS;
+
         let help = "Frames of a camera that were judged.";
         let family = encoder.encode_descriptor(packets, help, None, Counter)?;
-        self.encode_counts(family, |tally| tally.packets)?;
+        encode_counts(family, self.cameras(macs), |t| t.packets)?;
         let help = "Bytes of a camera's frames that were judged, without FCS.";
         let family = encoder.encode_descriptor(bytes, help, None, Counter)?;
-        self.encode_counts(family, |tally| tally.bytes)?;
-        let help = "Whether the kernel judges a port's frames in a direction, and where.";
-        self.encode_enforcing(encoder.encode_descriptor(ENFORCING, help, None, Gauge)?)?;
+        encode_counts(family, self.cameras(macs), |t| t.bytes)?;
+        let help = "Frames of unknown sources on a port that has a policy for them.";
+        let family = encoder.encode_descriptor(unknown_packets, help, None, Counter)?;
+        encode_counts(family, self.strangers(), |t| t.packets)?;
+        let help = "Bytes of frames of unknown sources on a port that has a policy for them.";
+        let family = encoder.encode_descriptor(unknown_bytes, help, None, Counter)?;
+        encode_counts(family, self.strangers(), |t| t.bytes)?;
+
+        let help = "Whether a camera's verdicts are only counted: what would be dropped passes.";
+        let audit = |live: &LiveCamera| Some(u64::from(live.mode == Mode::Audit));
+        let family = encoder.encode_descriptor(AUDIT, help, None, Gauge)?;
+        encode_gauges(family, self.cameras(macs), audit)?;
+        let help = "How long the fence stays open for a camera; only while it is.";
+        let open = |live: &LiveCamera| live.opened.map(seconds);
+        let family = encoder.encode_descriptor(OPEN, help, None, Gauge)?;
+        encode_gauges(family, self.cameras(macs), open)?;
+
+        let help = "Whether a port's frames are judged in a direction and verdicts carried out.";
+        let family = encoder.encode_descriptor(ENFORCING, help, None, Gauge)?;
+        self.encode_enforcing(family)?;
         let help = "The version of camfence; always 1.";
         encoder
             .encode_descriptor("camfence_build_info", help, None, Gauge)?
@@ -152,10 +149,53 @@ impl Collector for Snapshot {
     }
 }
 
+/// A series for each direction and reason that occurred.
+fn encode_counts<'a>(
+    mut family: MetricEncoder<'_>,
+    whose: impl Iterator<Item = Of<'a>>,
+    value: impl Fn(&Tally) -> u64,
+) -> fmt::Result {
+    for (mut labels, live) in whose {
+        let named = labels.len();
+        for direction in Direction::ALL {
+            for reason in Reason::ALL {
+                let tally = &live.counters.by[direction.index()][reason.index()];
+                if tally.is_zero() {
+                    continue;
+                }
+                labels.truncate(named);
+                labels.push(("direction", direction.name()));
+                labels.push(("verdict", verdict(reason)));
+                labels.push(("reason", reason.name()));
+                let mut series = family.encode_family(&labels)?;
+                series.encode_counter::<NoLabelSet, u64, u64>(&value(tally), None)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A series for each camera that has the gauge.
+fn encode_gauges<'a>(
+    mut family: MetricEncoder<'_>,
+    cameras: impl Iterator<Item = Of<'a>>,
+    gauge: impl Fn(&LiveCamera) -> Option<u64>,
+) -> fmt::Result {
+    for (labels, live) in cameras {
+        if let Some(value) = gauge(live) {
+            family.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+    }
+    Ok(())
+}
+
+const AUDIT: &str = "camfence_camera_audit";
+const OPEN: &str = "camfence_camera_open_seconds";
 const ENFORCING: &str = "camfence_enforcing";
 
 /// The counter families: what `OpenMetrics` calls them. Their samples end in `_total`.
-const COUNTERS: [&str; 2] = ["camfence_packets", "camfence_bytes"];
+const COUNTERS: [&str; 4] =
+    ["camfence_packets", "camfence_bytes", "camfence_unknown_packets", "camfence_unknown_bytes"];
 
 /// `OpenMetrics` as the older format has it: a counter is called what its samples are called.
 fn with_sample_names(open_metrics: &str) -> String {

@@ -115,7 +115,7 @@ impl StatusReport {
 }
 
 /// Whole seconds, so that what is opened never has none left.
-fn seconds(left: Duration) -> u64 {
+pub(super) fn seconds(left: Duration) -> u64 {
     left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
@@ -189,14 +189,6 @@ impl CameraReport {
     /// Whether its verdicts are only counted.
     pub fn is_audited(&self) -> bool {
         self.mode == Mode::Audit.as_str()
-    }
-
-    /// The report of one direction.
-    pub const fn direction(&self, direction: Direction) -> &DirectionReport {
-        match direction {
-            Direction::Outbound => &self.outbound,
-            Direction::Inbound => &self.inbound,
-        }
     }
 }
 

@@ -2,8 +2,15 @@ use std::{collections::BTreeMap, path::Path};
 
 use camfence_common::abi::CameraCounters;
 
+use std::time::Duration;
+
 use super::*;
-use crate::policy::topology::{Attached, Mode, XdpMode};
+use crate::{
+    fence::{PortState, Strangers},
+    policy::topology::{Attached, Mode as AttachMode, XdpMode},
+};
+
+const SILENT: &str = "b0:c5:54:25:5b:0f";
 
 const CONFIG: &str = r#"
 [fence]
@@ -16,38 +23,59 @@ mac = "b0:c5:54:25:5b:0f"
 name = "silent"
 "#;
 
+fn live(counters: CameraCounters) -> LiveCamera {
+    LiveCamera { counters, mode: Mode::Enforce, opened: None }
+}
+
 fn standing() -> Standing {
     let silent = CameraCounters { by: [[Tally::default(); Reason::COUNT]; 2] };
-    let mut counted = silent;
+    let (mut counted, mut sealed) = (silent, silent);
     let [outbound, inbound] = &mut counted.by;
     outbound[Reason::NotLocal.index()] = Tally { packets: 45, bytes: 6681 };
     inbound[Reason::Local.index()] = Tally { packets: 7, bytes: u64::MAX };
-    let counters = BTreeMap::from([
-        ("b0:c5:54:25:5b:0e".parse().unwrap(), counted),
-        ("b0:c5:54:25:5b:0f".parse().unwrap(), silent),
-        ("b0:c5:54:25:5b:10".parse().unwrap(), counted),
+    sealed.by[0][Reason::Sealed.index()] = Tally { packets: 3, bytes: 180 };
+    let opened = Some(Duration::from_millis(1500));
+    let cameras = BTreeMap::from([
+        ("b0:c5:54:25:5b:0e".parse().unwrap(), live(counted)),
+        (SILENT.parse().unwrap(), LiveCamera { opened, mode: Mode::Audit, ..live(silent) }),
+        ("b0:c5:54:25:5b:10".parse().unwrap(), live(counted)),
     ]);
-    let port = |name: &str, outbound, inbound| PortState {
-        name: name.into(),
-        ifindex: None,
-        outbound,
-        inbound,
+    let strangers = Some(Strangers { sealed: true, live: live(sealed) });
+    let port1 = PortState {
+        name: "port1".into(),
+        ifindex: Some(1),
+        outbound: Some(Attached::xdp(XdpMode::Native)),
+        inbound: Some(Attached::tc(AttachMode::Tcx)),
+        strangers,
     };
-    let outbound = Some(Attached::xdp(XdpMode::Native));
-    let ports =
-        vec![port("port1", outbound, Some(Attached::tc(Mode::Tcx))), port("gone", None, None)];
-    Standing { ports, counters }
+    let gone = PortState {
+        name: "gone".into(),
+        ifindex: None,
+        outbound: None,
+        inbound: None,
+        strangers: None,
+    };
+    Standing { ports: vec![port1, gone], cameras }
 }
 
 fn encoded(format: Format) -> String {
+    text_of(standing(), format)
+}
+
+fn text_of(standing: Standing, format: Format) -> String {
     let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
-    Snapshot::new(&config, standing()).encode(format).unwrap()
+    Snapshot::new(&config, standing).encode(format).unwrap()
 }
 
 const SAMPLES: &[&str] = &[
     r#"camfence_packets_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e",direction="outbound",verdict="drop",reason="not-local"} 45"#,
     r#"camfence_bytes_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e",direction="inbound",verdict="pass",reason="local"} 18446744073709551615"#,
     r#"camfence_packets_total{camera="",mac="b0:c5:54:25:5b:10",direction="inbound",verdict="pass",reason="local"} 7"#,
+    r#"camfence_unknown_packets_total{interface="port1",direction="outbound",verdict="drop",reason="sealed"} 3"#,
+    r#"camfence_unknown_bytes_total{interface="port1",direction="outbound",verdict="drop",reason="sealed"} 180"#,
+    r#"camfence_camera_audit{camera="silent",mac="b0:c5:54:25:5b:0f"} 1"#,
+    r#"camfence_camera_audit{camera="",mac="b0:c5:54:25:5b:10"} 0"#,
+    r#"camfence_camera_open_seconds{camera="silent",mac="b0:c5:54:25:5b:0f"} 2"#,
     r#"camfence_enforcing{interface="port1",direction="outbound",hook="xdp",mode="native"} 1"#,
     r#"camfence_enforcing{interface="port1",direction="inbound",hook="tc",mode="tcx"} 1"#,
     r#"camfence_enforcing{interface="gone",direction="outbound",hook="",mode=""} 0"#,
@@ -68,7 +96,19 @@ fn both_formats_have_every_sample() {
 fn what_never_happened_has_no_series() {
     let text = encoded(Format::OpenMetrics);
     assert_eq!(text.matches("camfence_packets_total{").count(), 4, "{text}");
-    assert!(!text.contains("silent"), "{text}");
+    assert!(!text.contains("packets_total{camera=\"silent\""), "{text}");
+    assert_eq!(text.matches("camfence_camera_open_seconds{").count(), 1, "{text}");
+    assert_eq!(text.matches("camfence_camera_audit{").count(), 3, "{text}");
+}
+
+#[test]
+fn nothing_is_enforced_where_every_camera_is_audited() {
+    let mut standing = standing();
+    standing.cameras.values_mut().for_each(|camera| camera.mode = Mode::Audit);
+    let text = text_of(standing, Format::Text);
+    assert_eq!(text.matches("\ncamfence_enforcing{").count(), 4, "{text}");
+    let off = |line: &str| !line.starts_with("camfence_enforcing{") || line.ends_with(" 0");
+    assert!(text.lines().all(off), "{text}");
 }
 
 #[test]
@@ -79,6 +119,7 @@ fn a_counter_is_called_as_its_format_wants() {
     let text = encoded(Format::Text);
     assert!(text.contains("# TYPE camfence_packets_total counter\n"), "{text}");
     assert!(text.contains("# HELP camfence_bytes_total Bytes of"), "{text}");
+    assert!(text.contains("# TYPE camfence_unknown_bytes_total counter\n"), "{text}");
     assert!(text.contains("# TYPE camfence_enforcing gauge\n"), "{text}");
     assert!(!text.contains("EOF"), "{text}");
 }
