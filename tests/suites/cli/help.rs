@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 10] =
-    ["run", "up", "down", "reload", "add", "remove", "list", "status", "check", "replay"];
+const VERBS: [&str; 13] = [
+    "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
+    "check", "replay",
+];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {
     let output = std::process::Command::new(binary()?).args(arguments).output()?;
@@ -39,7 +41,7 @@ fn every_verb_has_help_and_a_version() -> Result<()> {
 
 #[test]
 fn usage_errors_end_with_two() -> Result<()> {
-    let wrong: [&[&str]; 13] = [
+    let wrong: [&[&str]; 22] = [
         &["frobnicate"],
         &["up", "extra"],
         &["up", "--frob"],
@@ -53,6 +55,15 @@ fn usage_errors_end_with_two() -> Result<()> {
         &["add", "b0:c5:54:25:5b:0e", "--name"],
         &["remove"],
         &["replay"],
+        &["open"],
+        &["open", "driveway"],
+        &["open", "driveway", "--for"],
+        &["open", "driveway", "--for", "10"],
+        &["open", "driveway", "--for", "0s"],
+        &["open", "driveway", "--for", "25h"],
+        &["open", "--for", "10m"],
+        &["close"],
+        &["unknown", "driveway"],
     ];
     // Without any argument it says what there is.
     let (code, stdout, stderr) = plain(&[])?;
@@ -92,7 +103,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 
 /// The camera object that `status` and `replay` share.
 pub(crate) fn is_a_camera(camera: &Value) {
-    let expected = ["name", "mac", "profile", "mode", "outbound", "inbound"];
+    let expected = ["name", "mac", "profile", "mode", "open_seconds", "outbound", "inbound"];
     assert_eq!(keys(camera), BTreeSet::from(expected));
     for direction in [&camera["outbound"], &camera["inbound"]] {
         assert_eq!(keys(direction), BTreeSet::from(["passed", "dropped", "reasons"]));
@@ -124,7 +135,8 @@ fn every_verb_that_prints_prints_json() -> Result<()> {
     let status = camfence.json(["status"])?;
     assert_eq!(keys(&status), BTreeSet::from(["interfaces", "cameras"]));
     let port = json!({"name": "p0", "ifindex": bench.netns.ifindex("p0")?, "enforcing": true,
-        "outbound": {"hook": "tc", "mode": "tcx"}, "inbound": {"hook": "tc", "mode": "tcx"}});
+        "outbound": {"hook": "tc", "mode": "tcx"}, "inbound": {"hook": "tc", "mode": "tcx"},
+        "unknown": null});
     assert_eq!(status["interfaces"], json!([port]));
     let cameras = status["cameras"].as_array().map(Vec::as_slice).unwrap_or_default();
     assert_eq!(cameras.len(), 2);
@@ -159,9 +171,16 @@ fn every_verb_prints_for_people_too() -> Result<()> {
 fn verbs_that_need_a_fence_say_that_none_stands() -> Result<()> {
     let bench = Bench::new()?;
     let camfence = bench.camfence(GOOD)?;
-    for verb in ["status", "reload"] {
+    let verbs: [&[&str]; 5] = [
+        &["status"],
+        &["reload"],
+        &["unknown"],
+        &["open", "driveway", "--for", "10m"],
+        &["close", "driveway"],
+    ];
+    for verb in verbs {
         let path = bench.bpffs.path().to_string_lossy();
-        fails(&camfence.run([verb])?, &["no fence stands", &path], Some("camfence up"));
+        fails(&camfence.run(verb)?, &["no fence stands", &path], Some("camfence up"));
     }
     bench.is_untouched()
 }

@@ -6,5 +6,6 @@ mod configuration;
 mod edits;
 mod environment;
 mod help;
+mod opened;
 mod replay;
 mod writer;

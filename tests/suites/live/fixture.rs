@@ -66,6 +66,15 @@ macro_rules! over_every_attachment {
 }
 pub(crate) use over_every_attachment;
 
+/// The same for one attachment of each kind, where how it is attached makes no difference.
+macro_rules! over_tc_and_xdp {
+    ($($scenario:ident),+ $(,)?) => {
+        crate::fixture::over_every_attachment!(@module tcx Tcx: $($scenario),+);
+        crate::fixture::over_every_attachment!(@module xdp_native XdpNative: $($scenario),+);
+    };
+}
+pub(crate) use over_tc_and_xdp;
+
 /// The configuration of a fence on `interfaces`, with these cameras and lines of `[fence]`.
 pub(crate) fn config(interfaces: &[&str], hook: &str, fence: &str, cameras: &[Mac]) -> String {
     use std::fmt::Write as _;
@@ -118,8 +127,18 @@ impl Home {
 
     /// The fence on the bridge with these cameras, not up yet.
     pub(crate) fn fence(&self, cameras: &[Mac]) -> Result<Fence<'_>> {
-        let text = config(&["br-cam"], self.attachment.hook(), "", cameras);
+        self.fence_with("", cameras, "")
+    }
+
+    /// The same with lines of `[fence]`, and lines behind the cameras.
+    pub(crate) fn fence_with(&self, lines: &str, cameras: &[Mac], more: &str) -> Result<Fence<'_>> {
+        let text = self.config_with(lines, cameras, more);
         Fence::new(&self.lab, &self.bpffs, self.attachment, &text)
+    }
+
+    /// The configuration of such a fence.
+    pub(crate) fn config_with(&self, lines: &str, cameras: &[Mac], more: &str) -> String {
+        config(&["br-cam"], self.attachment.hook(), lines, cameras) + more
     }
 
     /// A host's wire.

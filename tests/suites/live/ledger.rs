@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::fixture::Fence;
 
 /// Reasons for which frames pass.
-const PASS: [&str; 3] = ["link", "on-link", "local"];
+const PASS: [&str; 5] = ["opened", "link", "on-link", "local", "allowed"];
 
 /// Packets and bytes by camera, direction and reason.
 #[derive(Debug, Default)]

@@ -1,10 +1,13 @@
 //! The fence on live interfaces: the same scenarios over every way to attach it.
 
 mod attached;
+mod audit;
 mod changes;
 mod fixture;
 mod ledger;
 mod load;
 mod offload;
+mod opened;
 mod ports;
+mod unknown;
 mod verdicts;
