@@ -1,11 +1,12 @@
 //! `camfence run`: what it serves, what it survives, and that the fence does not need it.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -206,6 +207,110 @@ fn a_hangup_reloads_and_a_bad_file_changes_nothing() -> Result<()> {
         ensure!(Instant::now() < deadline, "{}", daemon.log()?);
     }
     home.assert_fenced(&["driveway", "attic"])
+}
+
+/// Lines of the metrics that begin so.
+fn series(home: &Home, name: &str) -> Result<Vec<String>> {
+    let text = get(home.lab.box_ns(), "/metrics")?;
+    Ok(text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect())
+}
+
+#[test]
+fn it_opens_and_closes_the_fence_for_a_camera() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let daemon = run(&camfence)?;
+    let opened = camfence.json(["open", "driveway", "--for", "10m"])?;
+    assert_eq!(opened["open_seconds"], 600, "{opened}");
+    ensure!(daemon.log()?.contains("open \"driveway\" for 10m: done"), "{}", daemon.log()?);
+    home.assert_fenced(&[])?;
+    let left = series(&home, "camfence_camera_open_seconds{camera=\"driveway\",")?;
+    let left = left.first().and_then(|line| line.rsplit_once(' ')).context("no series")?.1;
+    assert!((500..=600).contains(&left.parse::<u64>()?), "{left}");
+
+    // What the file says by now is not live for that.
+    let both = config(&[("driveway", DRIVEWAY), ("attic", ATTIC)]);
+    camfence.configure(&both)?;
+    let text = camfence.run(["close", &DRIVEWAY.to_string()])?.success()?;
+    assert_eq!(text, "driveway is closed\n");
+    home.assert_fenced(&["driveway"])?;
+    assert_eq!(series(&home, "camfence_camera_open_seconds{")?, Vec::<String>::new());
+    let outcome = camfence.run(["open", "attic", "--for", "10m"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.starts_with("error: attic is not in the fence yet\nhint: "),
+        "{outcome:?}"
+    );
+    assert_eq!(fs::read_to_string(camfence.config_path())?, both);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_opened_is_refused() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let mut daemon = run(&camfence)?;
+    let open = |seconds: Value| json!({"verb": "open", "camera": "driveway", "seconds": seconds});
+    let long = json!({"verb": "close", "camera": "x".repeat(30_000)});
+    let requests = [
+        (open(json!(0)), "1s to 24h"),
+        (open(json!(86_401)), "1s to 24h"),
+        (open(json!(u64::MAX)), "1s to 24h"),
+        (open(json!(-1)), "not a request"),
+        (open(json!(1.5)), "not a request"),
+        (open(Value::Null), "not a request"),
+        (json!({"verb": "open", "camera": "driveway"}), "not a request"),
+        (json!({"verb": "close"}), "not a request"),
+        (long, "30000 bytes"),
+        (json!({"verb": "close", "camera": "two\nlines"}), "no camera has the name or MAC"),
+    ];
+    for (request, what) in requests {
+        let answer = ask(&camfence, request)?;
+        let message = answer["error"]["message"].as_str().context("an error")?;
+        assert!(message.contains(what), "{message}");
+    }
+    assert!(daemon.is_running()?);
+    home.assert_fenced(&["driveway"])
+}
+
+#[test]
+fn metrics_tell_of_audit_and_of_unknown_sources() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let text = config(&[("driveway", DRIVEWAY)]);
+    let fence = "[fence]\nmode = \"audit\"\nunknown = \"drop\"";
+    camfence.configure(&text.replace("[fence]", fence))?;
+    let _daemon = run(&camfence)?;
+    home.assert_fenced(&[])?;
+    let off = series(&home, "camfence_enforcing{")?;
+    assert!(off.len() == 6 && off.iter().all(|line| line.ends_with(" 0")), "{off:?}");
+    let audit = format!("camfence_camera_audit{{camera=\"driveway\",mac=\"{DRIVEWAY}\"}} 1");
+    assert_eq!(series(&home, "camfence_camera_audit")?, [audit]);
+    assert!(dropped(&home, "driveway")? > 0, "counted as if it were");
+    for what in ["packets", "bytes"] {
+        let name = format!("camfence_unknown_{what}_total{{interface=\"port-attic\",");
+        let rest = "direction=\"outbound\",verdict=\"drop\",reason=\"sealed\"} ";
+        let found = series(&home, &(name + rest))?;
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+    camfence.run(["open", "driveway", "--for", "1m"])?.success()?;
+    check_by_prometheus(&get(home.lab.box_ns(), "/metrics")?)
+}
+
+/// Has promtool, if it is there, check metrics.
+fn check_by_prometheus(answer: &str) -> Result<()> {
+    let (_, metrics) = answer.split_once("\r\n\r\n").context("no body")?;
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = match promtool.spawn() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        promtool => promtool?,
+    };
+    promtool.stdin.take().context("its input")?.write_all(metrics.as_bytes())?;
+    let output = promtool.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success() && said.is_empty(), "{said}");
+    Ok(())
 }
 
 #[test]
