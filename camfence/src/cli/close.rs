@@ -21,9 +21,7 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
     let camera = &arguments.camera;
     let request = Request::Close { camera: camera.clone() };
     let closed = carry_out(options, &request, camera, None).await?;
-    let line = match closed.was_open {
-        true => format!("{} is closed", closed.camera),
-        false => format!("{} was not open", closed.camera),
-    };
+    let what = if closed.was_open { "is closed" } else { "was not open" };
+    let line = format!("{} {what}", closed.camera);
     print(options, &closed, &line)
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     config::Config,
     fence::Fence,
-    operations::{self, Done, Opened, OperationError},
+    operations::{self, Done, OperationError},
     telemetry::{http, metrics::Snapshot},
 };
 
@@ -37,10 +37,17 @@ struct UnderWay {
     end: JoinHandle<operations::Result<Outcome>>,
 }
 
-/// What a change came to.
-enum Outcome {
-    Done(Done),
-    Opened(Opened),
+/// What a change did.
+struct Outcome {
+    summary: Summary,
+    /// The configuration, if it is live since.
+    live: Option<Config>,
+}
+
+impl From<Done> for Outcome {
+    fn from(done: Done) -> Self {
+        Self { summary: (&done).into(), live: Some(done.config) }
+    }
 }
 
 /// The hands of the state machine.
@@ -85,7 +92,9 @@ impl Shell {
                 Command::Begin(change) => self.begin(change),
                 Command::Respond { id, response } => {
                     // A peer that does not wait for its answer is its own affair.
-                    let _ = self.answers.remove(&id).map(|answer| answer.send(response));
+                    if let Some(answer) = self.answers.remove(&id) {
+                        let _ = answer.send(response);
+                    }
                 }
                 Command::Exit(how) => ending = Some(how),
             }
@@ -107,11 +116,7 @@ impl Shell {
         let outcome = (&mut under_way.end).await;
         let what = self.under_way.take().map(|under_way| under_way.what).unwrap_or_default();
         match outcome {
-            Ok(Ok(Outcome::Done(done))) => Ok(self.done(&what, done)),
-            Ok(Ok(Outcome::Opened(opened))) => {
-                info!("{what}: done");
-                Ok((&opened).into())
-            }
+            Ok(Ok(outcome)) => Ok(self.done(&what, outcome)),
             Ok(Err(error)) => Err(self.failed(&what, error)),
             Err(panic) => {
                 error!("{what}: {panic}");
@@ -138,18 +143,24 @@ impl Shell {
         self.under_way = Some(UnderWay { what, end });
     }
 
-    fn done(&mut self, what: &str, done: Done) -> Summary {
-        let summary = Summary::from(&done);
-        info!("{what}: {}", outline(&done.config, &summary));
+    fn done(&mut self, what: &str, Outcome { summary, live }: Outcome) -> Summary {
+        match live {
+            Some(config) => self.put_live(what, &summary, config),
+            None => info!("{what}: done"),
+        }
+        summary
+    }
+
+    fn put_live(&mut self, what: &str, summary: &Summary, config: Config) {
+        info!("{what}: {}", outline(&config, summary));
         for notice in &summary.notices {
             warn!("{notice}");
         }
-        let listen = done.config.metrics.map(|metrics| metrics.listen);
+        let listen = config.metrics.map(|metrics| metrics.listen);
         if listen != self.listen {
             warn!("[metrics] listen has changed: restart camfence run to serve metrics there");
         }
-        self.live.send_replace(Arc::new(done.config));
-        summary
+        self.live.send_replace(Arc::new(config));
     }
 
     fn failed(&mut self, what: &str, error: OperationError) -> Failure {
@@ -170,10 +181,11 @@ async fn make(fence: &Fence, path: &Path, change: Change) -> operations::Result<
         Change::Add(camera) => operations::add(fence, path, &camera).await,
         Change::Remove(camera) => operations::remove(fence, path, &camera).await,
         Change::Open(camera, time) => {
-            return operations::open(fence, path, &camera, time).map(Outcome::Opened);
+            let opened = operations::open(fence, path, &camera, time)?;
+            return Ok(Outcome { summary: (&opened).into(), live: None });
         }
     };
-    done.map(Outcome::Done)
+    done.map(Into::into)
 }
 
 fn describe(change: &Change) -> String {

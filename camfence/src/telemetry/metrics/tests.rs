@@ -23,8 +23,8 @@ mac = "b0:c5:54:25:5b:0f"
 name = "silent"
 "#;
 
-fn live(counters: CameraCounters) -> LiveCamera {
-    LiveCamera { counters, mode: Mode::Enforce, opened: None }
+fn live(counters: &CameraCounters) -> LiveCamera {
+    LiveCamera { counters: *counters, mode: Mode::Enforce, opened: None }
 }
 
 fn standing() -> Standing {
@@ -36,11 +36,11 @@ fn standing() -> Standing {
     sealed.by[0][Reason::Sealed.index()] = Tally { packets: 3, bytes: 180 };
     let opened = Some(Duration::from_millis(1500));
     let cameras = BTreeMap::from([
-        ("b0:c5:54:25:5b:0e".parse().unwrap(), live(counted)),
-        (SILENT.parse().unwrap(), LiveCamera { opened, mode: Mode::Audit, ..live(silent) }),
-        ("b0:c5:54:25:5b:10".parse().unwrap(), live(counted)),
+        ("b0:c5:54:25:5b:0e".parse().unwrap(), live(&counted)),
+        (SILENT.parse().unwrap(), LiveCamera { opened, mode: Mode::Audit, ..live(&silent) }),
+        ("b0:c5:54:25:5b:10".parse().unwrap(), live(&counted)),
     ]);
-    let strangers = Some(Strangers { sealed: true, live: live(sealed) });
+    let strangers = Some(Strangers { sealed: true, live: live(&sealed) });
     let port1 = PortState {
         name: "port1".into(),
         ifindex: Some(1),
