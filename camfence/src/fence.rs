@@ -182,10 +182,16 @@ impl Standing {
         port.attached(direction).is_some() && !self.only_audits()
     }
 
-    /// Whether no camera's verdicts are carried out, although there are cameras.
+    /// Whether every camera is in audit; of a fence without cameras, all unknown sources that are
+    /// judged.
     pub fn only_audits(&self) -> bool {
-        let audits = |camera: &LiveCamera| camera.mode == Mode::Audit;
-        !self.cameras.is_empty() && self.cameras.values().all(audits)
+        let strangers = self.ports.iter().filter_map(|port| port.strangers.as_ref());
+        let judged: Vec<&LiveCamera> = if self.cameras.is_empty() {
+            strangers.map(|strangers| &strangers.live).collect()
+        } else {
+            self.cameras.values().collect()
+        };
+        !judged.is_empty() && judged.iter().all(|live| live.mode == Mode::Audit)
     }
 }
 

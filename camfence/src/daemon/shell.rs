@@ -144,9 +144,10 @@ impl Shell {
     }
 
     fn done(&mut self, what: &str, Outcome { summary, live }: Outcome) -> Summary {
-        match live {
-            Some(config) => self.put_live(what, &summary, config),
-            None => info!("{what}: done"),
+        if let Some(config) = live {
+            self.put_live(what, &summary, config);
+        } else {
+            info!("{what}: done");
         }
         summary
     }

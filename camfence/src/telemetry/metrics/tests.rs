@@ -105,10 +105,33 @@ fn what_never_happened_has_no_series() {
 fn nothing_is_enforced_where_every_camera_is_audited() {
     let mut standing = standing();
     standing.cameras.values_mut().for_each(|camera| camera.mode = Mode::Audit);
+    assert_eq!(enforcing(standing), 0);
+}
+
+#[test]
+fn without_cameras_it_is_the_unknown_sources_that_may_be_audited() {
+    let alone = |mode| {
+        let mut standing = standing();
+        standing.cameras.clear();
+        for strangers in standing.ports.iter_mut().filter_map(|port| port.strangers.as_mut()) {
+            strangers.live.mode = mode;
+        }
+        standing
+    };
+    assert_eq!(enforcing(alone(Mode::Enforce)), 2);
+    assert_eq!(enforcing(alone(Mode::Audit)), 0);
+    let ports =
+        alone(Mode::Audit).ports.into_iter().map(|port| PortState { strangers: None, ..port });
+    assert_eq!(enforcing(Standing { ports: ports.collect(), cameras: BTreeMap::new() }), 2);
+}
+
+/// How many series say that the fence enforces; there are four.
+fn enforcing(standing: Standing) -> usize {
     let text = text_of(standing, Format::Text);
-    assert_eq!(text.matches("\ncamfence_enforcing{").count(), 4, "{text}");
-    let off = |line: &str| !line.starts_with("camfence_enforcing{") || line.ends_with(" 0");
-    assert!(text.lines().all(off), "{text}");
+    let series = text.lines().filter(|line| line.starts_with("camfence_enforcing{"));
+    let values: Vec<bool> = series.map(|line| line.ends_with(" 1")).collect();
+    assert_eq!(values.len(), 4, "{text}");
+    values.into_iter().filter(|on| *on).count()
 }
 
 #[test]
