@@ -145,7 +145,10 @@ pub(crate) fn as_nobody(bench: &Bench, camfence: &Camfence<'_>, verb: &[&str]) -
         .permissions(fs::Permissions::from_mode(0o755))
         .tempdir()?;
     let program = place.path().join("camfence");
-    fs::copy(binary()?, &program)?;
+    // By a process of its own: a child that another test starts while this one writes the copy would
+    // hold it open for writing, and it could not be run ("text file busy").
+    let copied = Command::new("cp").arg(binary()?).arg(&program).status()?;
+    anyhow::ensure!(copied.success(), "cp: {copied}");
     let mut command = Command::new(program);
     command.arg("--config").arg(camfence.config_path());
     command.arg("--bpffs").arg(bench.bpffs.path()).args(verb);

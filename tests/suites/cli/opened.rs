@@ -27,6 +27,8 @@ fn a_time_is_needed_and_why_is_said() -> Result<()> {
     let without_camera = camfence.run(["open", "--for", "10m"])?;
     misused(&without_camera, "<NAME|MAC>");
     assert!(!without_camera.stderr.contains("without an end"), "{without_camera:#?}");
+    let help = camfence.run(["open", "--help"])?.success()?;
+    assert!(help.contains("1s to 24h"), "{help}");
     for (time, what) in [
         ("0s", "1s to 24h"),
         ("25h", "1s to 24h"),
