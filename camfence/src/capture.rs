@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -93,23 +93,32 @@ impl CaptureError {
 /// Calls `each` with every frame of a capture, in order.
 pub fn for_each_frame<E: From<CaptureError>>(
     path: &Path,
-    mut each: impl FnMut(Frame<'_>) -> Result<(), E>,
+    each: impl FnMut(Frame<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let problem = |problem| CaptureError { path: path.into(), problem };
-    let file = open(path).map_err(|error| problem(error.into()))?;
-    let mut reader = create_reader(BUFFER, file).map_err(|error| problem(at_start(&error)))?;
+    let refuse = |problem| E::from(CaptureError { path: path.into(), problem });
+    let file = open(path).map_err(|error| refuse(error.into()))?;
+    read(file, each, refuse)
+}
+
+/// The same for a capture from anywhere; `refuse` makes an error of what is wrong with it.
+pub fn read<E>(
+    source: impl Read + Send,
+    mut each: impl FnMut(Frame<'_>) -> Result<(), E>,
+    refuse: impl Fn(Problem) -> E,
+) -> Result<(), E> {
+    let mut reader = create_reader(BUFFER, source).map_err(|error| refuse(at_start(&error)))?;
     let mut layout = Layout::default();
     let mut frames = 0;
     loop {
-        match step(reader.as_mut(), frames).map_err(problem)? {
-            Step::End if frames == 0 => return Err(problem(Problem::Empty).into()),
+        match step(reader.as_mut(), frames).map_err(&refuse)? {
+            Step::End if frames == 0 => return Err(refuse(Problem::Empty)),
             Step::End => return Ok(()),
             Step::More => {}
             Step::Block => {
                 let consumed = {
                     let (len, block) =
-                        reader.next().map_err(|_| problem(Problem::Damaged { frames }))?;
-                    if let Some(frame) = layout.frame(&block, frames).map_err(problem)? {
+                        reader.next().map_err(|_| refuse(Problem::Damaged { frames }))?;
+                    if let Some(frame) = layout.frame(&block, frames).map_err(&refuse)? {
                         frames += 1;
                         each(frame)?;
                     }

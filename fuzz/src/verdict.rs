@@ -1,0 +1,121 @@
+//! The core: what has to hold for every policy and every frame.
+
+use camfence::policy::compile::{CompiledPolicy, compile};
+use camfence_common::{
+    packet::{Bytes, Packet},
+    reason::{Direction, Effect, Reason},
+    verdict::{find, judge},
+    wire::ethernet::camera_mac,
+};
+
+use crate::policy::{self, Input};
+
+/// Where a frame's MACs end, and its first tag would be.
+const MACS: usize = 12;
+
+/// Judges a frame by a policy. The bytes are the length of the policy, where the frame is cut in
+/// one of the checks, the policy ([`policy`]) and the frame.
+///
+/// # Panics
+/// When the core does, or when a verdict
+/// - is another the second time,
+/// - says that a registered camera is none, or the other way round,
+/// - changes with padding behind a frame that is not malformed,
+/// - drops a frame and lets pass what is left when its end is cut off,
+/// - drops a frame and lets it pass with one more tag, or lets it pass for another reason.
+pub fn verdict(data: &[u8]) {
+    let Some((&[len, cut], rest)) = data.split_first_chunk() else { return };
+    let (policy, frame) = rest.split_at(usize::from(len).min(rest.len()));
+    let config = policy::config(&mut Input::new(policy), frame);
+    let policy = compile(&config, &[]).expect("the policy is within the limits");
+    for direction in Direction::ALL {
+        check(direction, frame, MACS + usize::from(cut), &policy);
+    }
+}
+
+fn check(direction: Direction, frame: &[u8], cut: usize, policy: &CompiledPolicy) {
+    let reason = ruling(direction, frame, policy);
+    assert_eq!(ruling(direction, frame, policy), reason, "the second time");
+    let mac = camera_mac(frame, direction);
+    assert_eq!(reason.is_some(), mac.is_some_and(|mac| policy.cameras.contains_key(&mac)));
+    let Some(reason) = reason else { return };
+
+    let padded = ruling(direction, [frame, &[0xff; 8]].concat().as_slice(), policy);
+    assert!(reason == Reason::Malformed || padded == Some(reason), "{reason:?}; padded {padded:?}");
+
+    if let Some(rest) = frame.get(..cut) {
+        let cut = ruling(direction, rest, policy);
+        assert!(!dropped(reason) || dropped_one(cut), "{reason:?}; cut {cut:?}");
+    }
+    check_tags(direction, frame, reason, policy);
+    check_aggregate(direction, frame, policy);
+}
+
+/// A tag more changes nothing, unless it is one too many or moves a header out of reach.
+fn check_tags(direction: Direction, frame: &[u8], reason: Reason, policy: &CompiledPolicy) {
+    let Some((macs, rest)) = frame.split_at_checked(MACS) else { return };
+    let in_band = [macs, &[0x81, 0, 0, 20], rest].concat();
+    let stripped = Held { frame, stripped_tags: 1, is_aggregate: false };
+    for tagged in
+        [ruling(direction, in_band.as_slice(), policy), ruling(direction, &stripped, policy)]
+    {
+        assert!(tagged == Some(reason) || dropped_one(tagged), "{reason:?}; tagged {tagged:?}");
+    }
+}
+
+/// Several frames in one, which have less to say about their length: no more than that they are
+/// judged.
+fn check_aggregate(direction: Direction, frame: &[u8], policy: &CompiledPolicy) {
+    for stripped_tags in 0..=2 {
+        let aggregate = Held { frame, stripped_tags, is_aggregate: true };
+        assert!(ruling(direction, &aggregate, policy).is_some(), "an aggregate of a bystander");
+    }
+}
+
+fn dropped(reason: Reason) -> bool {
+    reason.effect() == Effect::Drop
+}
+
+fn dropped_one(reason: Option<Reason>) -> bool {
+    reason.is_some_and(dropped)
+}
+
+/// Why a camera's frame passes or is dropped; none for a bystander's.
+fn ruling<P>(direction: Direction, packet: &P, policy: &CompiledPolicy) -> Option<Reason>
+where
+    P: Packet + ?Sized,
+{
+    let camera = find(direction, packet, policy)?;
+    Some(judge(direction, packet, policy, camera).reason)
+}
+
+/// A frame as a kernel hands it over.
+struct Held<'a> {
+    frame: &'a [u8],
+    stripped_tags: usize,
+    is_aggregate: bool,
+}
+
+impl Bytes for Held<'_> {
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.frame.byte(at)
+    }
+
+    fn words<const N: usize>(&self, at: usize) -> Option<[u16; N]> {
+        self.frame.words(at)
+    }
+}
+
+impl Packet for Held<'_> {
+    fn wire_len(&self) -> usize {
+        self.frame.len()
+    }
+
+    fn stripped_tags(&self) -> usize {
+        self.stripped_tags
+    }
+
+    fn is_aggregate(&self) -> bool {
+        self.is_aggregate
+    }
+}
