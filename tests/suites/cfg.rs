@@ -151,11 +151,8 @@ fn kernels_before_6_8_take_the_programs() -> Result<()> {
 fn a_loop_closed_by_a_jump_is_taken() {
     let closed_by_a_branch = [Step::Next, Step::Next, Step::Branch(1), Step::Exit];
     let closed_by_a_jump = [Step::Next, Step::Branch(4), Step::Next, Step::Jump(1), Step::Exit];
-    let entered_in_the_middle = [Step::Jump(2), Step::Next, Step::Branch(1), Step::Exit];
     assert_eq!(check_cfg(&closed_by_a_branch), Ok(()));
     assert_eq!(check_cfg(&closed_by_a_jump), Ok(()));
-    // The body falls into the head, which is where the search came in.
-    assert_eq!(check_cfg(&entered_in_the_middle), Err("back-edge from insn 1 to 2".into()));
 }
 
 #[test]
