@@ -1,12 +1,12 @@
-//! Whether the kernels of before 6.8 take the programs' jumps.
+//! Whether kernels like 5.10 and 6.1 take the programs' jumps.
 //!
 //! Before it looks at what a program does, the verifier searches its control-flow graph depth
 //! first (`push_insn` and `check_cfg` in kernel/bpf/verifier.c of 5.10; `visit_insn` has taken
 //! over the middle of it in 6.1). Loops are allowed since 5.3, but only a jump may close one: an
 //! edge from any other instruction to one whose search is under way is refused, "back-edge from
-//! insn 590 to 591". Commit 10e14e9652bf lifted that. Whether a loop's head is entered by a jump
-//! or from the instruction above is up to LLVM's layout, and so can change with any line of code.
-//! What is here is that search.
+//! insn 590 to 591". Commit 10e14e9652bf (2023) lifted that. Whether a loop's head is entered by
+//! a jump or from the instruction above is up to LLVM's layout, and so can change with any line of
+//! code. What is here is that search.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use aya_obj::{Object, generated::bpf_insn};
 use camfence::kernel::object;
 use camfence_common::abi::names;
 
-/// Instruction classes and operations (include/uapi/linux/bpf_common.h and bpf.h).
+/// Instruction classes and operations (`bpf_common.h` and `bpf.h` in include/uapi/linux).
 const CLASS: u8 = 0x07;
 const JMP: u8 = 0x05;
 const JMP32: u8 = 0x06;
@@ -49,7 +49,7 @@ enum Step {
 }
 
 /// What an instruction at a place means.
-fn step(at: usize, instruction: &bpf_insn) -> Step {
+fn step(at: usize, instruction: bpf_insn) -> Step {
     let after = i64::try_from(at).expect("programs are short") + 1;
     let target = after + i64::from(instruction.off);
     if ![JMP, JMP32].contains(&(instruction.code & CLASS)) {
@@ -130,7 +130,7 @@ impl Search<'_> {
 }
 
 #[test]
-fn kernels_before_6_8_take_the_programs() -> Result<()> {
+fn kernels_5_10_and_6_1_take_the_programs() -> Result<()> {
     let mut object = Object::parse(object::bytes())?;
     let sections: HashSet<usize> = object.functions.keys().map(|&(section, _)| section).collect();
     // Puts the functions that a program calls behind it, as they are loaded.
@@ -140,7 +140,8 @@ fn kernels_before_6_8_take_the_programs() -> Result<()> {
     assert_eq!(object.programs.len(), expected.len());
     for name in expected {
         let instructions = &object.functions[&object.programs[name].function_key()].instructions;
-        let steps: Vec<Step> = instructions.iter().enumerate().map(|(at, i)| step(at, i)).collect();
+        let steps: Vec<Step> =
+            instructions.iter().enumerate().map(|(at, &i)| step(at, i)).collect();
         ensure!(steps.len() > 100, "{name} has {} instructions", steps.len());
         assert_eq!(check_cfg(&steps), Ok(()), "{name}");
     }
@@ -198,6 +199,6 @@ fn instructions_are_understood() {
         (0x85, 1, Step::Call(31)),  // call of the function 20 further on
         (0x95, 0, Step::Exit),      // exit
     ] {
-        assert_eq!(step(10, &instruction(code, source, -3, 20)), expected, "{code:#x}");
+        assert_eq!(step(10, instruction(code, source, -3, 20)), expected, "{code:#x}");
     }
 }

@@ -44,8 +44,8 @@ enum Command {
     Demo,
     /// Make up inputs for the verdict, the configuration and the capture reader (needs g++)
     ///
-    /// Built with the stable compiler and RUSTC_BOOTSTRAP=1, since the flags of AddressSanitizer
-    /// are unstable and a nightly is not needed for anything else.
+    /// Built with the stable compiler and `RUSTC_BOOTSTRAP=1`: the sanitizers' flags are unstable,
+    /// and nothing else here needs a nightly.
     Fuzz {
         /// What to fuzz; everything, one after the other, if not given
         #[arg(value_parser = fuzz::TARGETS)]
