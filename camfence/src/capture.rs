@@ -21,6 +21,10 @@ const MAX_BLOCK: usize = 1 << 24;
 const IF_FCSLEN: OptionCode = OptionCode(13);
 /// pcapng block type of the obsolete Packet Block.
 const OBSOLETE_PACKET_BLOCK: u32 = 2;
+/// pcapng block type of the Process Information Block.
+const PROCESS_INFORMATION_BLOCK: u32 = 0x8000_0001;
+/// Bytes of a pcapng block without anything in it: its type, and its length twice.
+const EMPTY_BLOCK: u32 = 12;
 
 /// A captured frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +114,9 @@ pub fn read<E>(
     let mut layout = Layout::default();
     let mut frames = 0;
     loop {
+        if layout.refuses(reader.data()) {
+            return Err(refuse(Problem::Damaged { frames }));
+        }
         match step(reader.as_mut(), frames).map_err(&refuse)? {
             Step::End if frames == 0 => return Err(refuse(Problem::Empty)),
             Step::End => return Ok(()),
@@ -180,6 +187,8 @@ fn at_start(error: &PcapError<&[u8]>) -> Problem {
 struct Layout {
     /// By interface number; pcap has one interface.
     interfaces: Vec<Interface>,
+    /// How to read a number; only in a pcapng section.
+    number: Option<fn([u8; 4]) -> u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -192,6 +201,14 @@ struct Interface {
 }
 
 impl Layout {
+    /// Whether the next block is shorter than a block can be. The parser sees to that, except for
+    /// this one type (pcap-parser 0.17), where it subtracts with overflow.
+    fn refuses(&self, data: &[u8]) -> bool {
+        let Some((kind, len)) = data.split_first_chunk() else { return false };
+        let (Some(number), Some(len)) = (self.number, len.first_chunk()) else { return false };
+        number(*kind) == PROCESS_INFORMATION_BLOCK && number(*len) < EMPTY_BLOCK
+    }
+
     /// The frame of a block, if it is one.
     fn frame<'a>(
         &mut self,
@@ -205,8 +222,11 @@ impl Layout {
             }
             PcapBlockOwned::Legacy(block) => (0, block.data, block.caplen, block.origlen),
             PcapBlockOwned::NG(block) => match block {
-                Block::SectionHeader(_) => {
+                Block::SectionHeader(header) => {
                     self.interfaces.clear();
+                    let big_endian = header.big_endian();
+                    self.number =
+                        Some(if big_endian { u32::from_be_bytes } else { u32::from_le_bytes });
                     return Ok(None);
                 }
                 Block::InterfaceDescription(description) => {

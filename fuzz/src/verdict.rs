@@ -5,7 +5,7 @@ use camfence_common::{
     packet::{Bytes, Packet},
     reason::{Direction, Effect, Reason},
     verdict::{find, judge},
-    wire::ethernet::camera_mac,
+    wire::{ethernet::camera_mac, length::headers},
 };
 
 use crate::policy::{self, Input};
@@ -64,11 +64,14 @@ fn check_tags(direction: Direction, frame: &[u8], reason: Reason, policy: &Compi
 }
 
 /// Several frames in one, which have less to say about their length: no more than that they are
-/// judged.
+/// judged, and that their segments can be counted.
 fn check_aggregate(direction: Direction, frame: &[u8], policy: &CompiledPolicy) {
     for stripped_tags in 0..=2 {
         let aggregate = Held { frame, stripped_tags, is_aggregate: true };
-        assert!(ruling(direction, &aggregate, policy).is_some(), "an aggregate of a bystander");
+        let camera = find(direction, &aggregate, policy).expect("it is the same camera's");
+        if let Some(transport) = judge(direction, &aggregate, policy, camera).transport {
+            assert_ne!(headers(&aggregate, transport), 0);
+        }
     }
 }
 
