@@ -14,7 +14,7 @@ use crate::policy::{self, Input};
 const MACS: usize = 12;
 
 /// Judges a frame by a policy. The bytes are the length of the policy, where the frame is cut in
-/// one of the checks, the policy ([`policy`]) and the frame.
+/// one of the checks, the policy (`policy.rs`) and the frame.
 ///
 /// # Panics
 /// When the core does, or when a verdict
