@@ -20,8 +20,9 @@ const MACS: usize = 12;
 /// When the core does, or when a verdict
 /// - is another the second time,
 /// - says that a registered camera is none, or the other way round,
-/// - changes with padding behind a frame that is not malformed,
+/// - changes with padding behind a whole packet,
 /// - drops a frame and lets pass what is left when its end is cut off,
+/// - finds nothing wrong with a packet that was cut,
 /// - drops a frame and lets it pass with one more tag, or lets it pass for another reason.
 pub fn verdict(data: &[u8]) {
     let Some((&[len, cut], rest)) = data.split_first_chunk() else { return };
@@ -40,15 +41,36 @@ fn check(direction: Direction, frame: &[u8], cut: usize, policy: &CompiledPolicy
     assert_eq!(reason.is_some(), mac.is_some_and(|mac| policy.cameras.contains_key(&mac)));
     let Some(reason) = reason else { return };
 
-    let padded = ruling(direction, [frame, &[0xff; 8]].concat().as_slice(), policy);
-    assert!(reason == Reason::Malformed || padded == Some(reason), "{reason:?}; padded {padded:?}");
-
+    check_length(direction, frame, reason, policy);
     if let Some(rest) = frame.get(..cut) {
         let cut = ruling(direction, rest, policy);
         assert!(!dropped(reason) || dropped_one(cut), "{reason:?}; cut {cut:?}");
+        let is_whole = packet_end(frame).is_none_or(|end| end <= rest.len());
+        assert!(is_whole || cut == Some(Reason::Malformed), "{reason:?}; cut {cut:?}");
     }
     check_tags(direction, frame, reason, policy);
     check_aggregate(direction, frame, policy);
+}
+
+/// What is behind the packet's end changes nothing.
+fn check_length(direction: Direction, frame: &[u8], reason: Reason, policy: &CompiledPolicy) {
+    let is_whole = packet_end(frame).is_some_and(|end| end <= frame.len());
+    if is_whole || reason != Reason::Malformed {
+        for padding in [[0; 48], [0xff; 48]] {
+            let padded = ruling(direction, [frame, &padding].concat().as_slice(), policy);
+            assert_eq!(padded, Some(reason), "padded");
+        }
+    }
+}
+
+/// Where the packet in an untagged frame ends by its own account, if it is an IP packet.
+fn packet_end(frame: &[u8]) -> Option<usize> {
+    const HEADER: usize = MACS + 2;
+    match frame.be16(MACS)? {
+        0x0800 => Some(HEADER + usize::from(frame.be16(HEADER + 2)?)),
+        0x86dd => Some(HEADER + 40 + usize::from(frame.be16(HEADER + 4)?)),
+        _ => None,
+    }
 }
 
 /// A tag more changes nothing, unless it is one too many or moves a header out of reach.
