@@ -13,7 +13,7 @@ impl Source for Fake {
     async fn snapshot(&self) -> Result<Snapshot, String> {
         self.0.clone()?;
         let config = crate::config::Config::parse("camfence.toml".as_ref(), "[fence]\n").unwrap();
-        Ok(Snapshot::new(&config, Standing { ports: vec![], counters: BTreeMap::new() }))
+        Ok(Snapshot::new(&config, Standing { ports: vec![], cameras: BTreeMap::new() }))
     }
 }
 

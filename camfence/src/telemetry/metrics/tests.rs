@@ -3,7 +3,11 @@ use std::{collections::BTreeMap, path::Path};
 use camfence_common::abi::CameraCounters;
 
 use super::*;
-use crate::policy::topology::{Attached, Mode, XdpMode};
+use crate::{
+    config,
+    fence::LiveCamera,
+    policy::topology::{Attached, Mode, XdpMode},
+};
 
 const CONFIG: &str = r#"
 [fence]
@@ -22,21 +26,23 @@ fn standing() -> Standing {
     let [outbound, inbound] = &mut counted.by;
     outbound[Reason::NotLocal.index()] = Tally { packets: 45, bytes: 6681 };
     inbound[Reason::Local.index()] = Tally { packets: 7, bytes: u64::MAX };
-    let counters = BTreeMap::from([
-        ("b0:c5:54:25:5b:0e".parse().unwrap(), counted),
-        ("b0:c5:54:25:5b:0f".parse().unwrap(), silent),
-        ("b0:c5:54:25:5b:10".parse().unwrap(), counted),
+    let live = |counters| LiveCamera { counters, mode: config::Mode::Enforce, opened: None };
+    let cameras = BTreeMap::from([
+        ("b0:c5:54:25:5b:0e".parse().unwrap(), live(counted)),
+        ("b0:c5:54:25:5b:0f".parse().unwrap(), live(silent)),
+        ("b0:c5:54:25:5b:10".parse().unwrap(), live(counted)),
     ]);
     let port = |name: &str, outbound, inbound| PortState {
         name: name.into(),
         ifindex: None,
         outbound,
         inbound,
+        strangers: None,
     };
     let outbound = Some(Attached::xdp(XdpMode::Native));
     let ports =
         vec![port("port1", outbound, Some(Attached::tc(Mode::Tcx))), port("gone", None, None)];
-    Standing { ports, counters }
+    Standing { ports, cameras }
 }
 
 fn encoded(format: Format) -> String {
