@@ -4,7 +4,7 @@ use crate::{
     abi::{Camera, Prefix4, Prefix6, Profile},
     limits::MAX_ALLOWANCES,
     mac::Mac,
-    verifier::{Unknown, forget, settle},
+    verifier::{Unknown, forget, low8, low16, settle},
     wire::{Parsed, dns::Name},
 };
 
@@ -165,8 +165,8 @@ impl Carried {
         );
         Self {
             column: found >> COLUMN & 1,
-            protocol: (found & 0xff) as u8,
-            port: (found >> KNOWN & 1 != 0).then_some((found >> PORT & 0xffff) as u16),
+            protocol: low8(found),
+            port: (found >> KNOWN & 1 != 0).then_some(low16(found >> PORT)),
         }
     }
 }
@@ -182,6 +182,7 @@ impl Allowances {
 
     /// Has it settled; see [`crate::verifier`].
     #[inline(always)]
+    #[must_use]
     pub fn settle(self, unknown: Unknown) -> Self {
         Self(forget(self.0, unknown))
     }

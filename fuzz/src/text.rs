@@ -7,7 +7,7 @@ use camfence::{
         Allowance, Config, ConfigError, Dns, DnsName, Profile, Protocol,
         edit::{NewCamera, add_camera, remove_camera},
     },
-    policy::compile::compile,
+    policy::compile::{Surroundings, compile},
 };
 use camfence_common::mac::Mac;
 
@@ -24,7 +24,7 @@ pub fn configuration(text: &[u8]) {
     match parse(text) {
         Err(error) => check_problems(&error, text),
         Ok(config) => {
-            if let Err(error) = compile(&config, &[]) {
+            if let Err(error) = compile(&config, &Surroundings::default()) {
                 assert!(!error.to_string().is_empty() && !error.hint().is_empty());
             }
             check_edits(&config, text);
@@ -86,7 +86,7 @@ fn profile_with(key: &str, entry: &str) -> Option<Profile> {
             None
         }
         Ok(config) => {
-            compile(&config, &[]).expect("one entry is within the limits");
+            compile(&config, &Surroundings::default()).expect("one entry is within the limits");
             config.profiles.into_iter().find(|profile| profile.name == "outside")
         }
     }

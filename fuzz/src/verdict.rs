@@ -1,7 +1,8 @@
 //! The core: what has to hold for every policy and every frame.
 
-use camfence::policy::compile::{CompiledPolicy, compile};
+use camfence::policy::compile::{CompiledPolicy, Surroundings, compile};
 use camfence_common::{
+    abi::Subject,
     packet::{Bytes, Packet},
     reason::{Direction, Effect, Reason},
     verdict::{find, judge},
@@ -9,6 +10,9 @@ use camfence_common::{
 };
 
 use crate::policy::{self, Input};
+
+/// The port that frames arrive on; its unknown sources pass.
+const PORT: u32 = 1;
 
 /// Where a frame's MACs end, and its first tag would be.
 const MACS: usize = 12;
@@ -28,7 +32,8 @@ pub fn verdict(data: &[u8]) {
     let Some((&[len, cut], rest)) = data.split_first_chunk() else { return };
     let (policy, frame) = rest.split_at(usize::from(len).min(rest.len()));
     let config = policy::config(&mut Input::new(policy), frame);
-    let policy = compile(&config, &[]).expect("the policy is within the limits");
+    let policy =
+        compile(&config, &Surroundings::default()).expect("the policy is within the limits");
     for direction in Direction::ALL {
         check(direction, frame, MACS + usize::from(cut), &policy);
     }
@@ -38,7 +43,10 @@ fn check(direction: Direction, frame: &[u8], cut: usize, policy: &CompiledPolicy
     let reason = ruling(direction, frame, policy);
     assert_eq!(ruling(direction, frame, policy), reason, "the second time");
     let mac = camera_mac(frame, direction);
-    assert_eq!(reason.is_some(), mac.is_some_and(|mac| policy.cameras.contains_key(&mac)));
+    assert_eq!(
+        reason.is_some(),
+        mac.is_some_and(|mac| policy.cameras.contains_key(&Subject::Camera(mac)))
+    );
     let Some(reason) = reason else { return };
 
     check_length(direction, frame, reason, policy);
@@ -90,7 +98,7 @@ fn check_tags(direction: Direction, frame: &[u8], reason: Reason, policy: &Compi
 fn check_aggregate(direction: Direction, frame: &[u8], policy: &CompiledPolicy) {
     for stripped_tags in 0..=2 {
         let aggregate = Held { frame, stripped_tags, is_aggregate: true };
-        let camera = find(direction, &aggregate, policy).expect("it is the same camera's");
+        let camera = find(direction, &aggregate, policy, || PORT).expect("it is the same camera's");
         if let Some(transport) = judge(direction, &aggregate, policy, camera).transport {
             assert_ne!(headers(&aggregate, transport), 0);
         }
@@ -110,7 +118,7 @@ fn ruling<P>(direction: Direction, packet: &P, policy: &CompiledPolicy) -> Optio
 where
     P: Packet + ?Sized,
 {
-    let camera = find(direction, packet, policy)?;
+    let camera = find(direction, packet, policy, || PORT)?;
     Some(judge(direction, packet, policy, camera).reason)
 }
 

@@ -6,7 +6,7 @@ use super::{Malformed, Parsed, extension::Transport};
 use crate::{
     abi::{MAX_NAME, NameKey},
     packet::Packet,
-    verifier::{Unknown, forget},
+    verifier::{Unknown, forget, low16},
 };
 
 /// Port of servers.
@@ -66,7 +66,7 @@ impl Name {
         let start = LAST + 1 - PREFIX_LEN - PROFILE_LEN - len;
         let key = self.bytes.get_mut(start..)?.first_chunk_mut::<TRIE_KEY>()?;
         let [b0, b1, b2, b3, p0, p1, ..] = key;
-        [*b0, *b1, *b2, *b3] = (((PROFILE_LEN + len) * 8) as u32).to_ne_bytes();
+        [*b0, *b1, *b2, *b3] = u32::from(low16((PROFILE_LEN + len) * 8)).to_ne_bytes();
         [*p0, *p1] = profile.to_be_bytes();
         Some(key)
     }

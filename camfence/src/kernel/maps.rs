@@ -157,7 +157,7 @@ impl Maps {
     /// The cameras in the live map, and what stands there for unknown sources.
     pub fn cameras(&self) -> Result<BTreeMap<Subject, Camera>> {
         let mut cameras = BTreeMap::new();
-        for entry in self.live.iter() {
+        for entry in &self.live {
             let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
             if let Some(subject) = key.subject() {
                 cameras.insert(subject, camera);
@@ -186,7 +186,7 @@ impl Maps {
     /// The unknown sources that were seen last.
     pub fn sightings(&self) -> Result<Vec<(SightingKey, Sighting)>> {
         let mut sightings = Vec::new();
-        for entry in self.sightings.iter() {
+        for entry in &self.sightings {
             // One that goes while others are read is one less, and no failure.
             match entry {
                 Ok((Shared(key), Shared(sighting))) => sightings.push((key, sighting)),
