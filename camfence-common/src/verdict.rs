@@ -4,8 +4,8 @@
 //! is all there is. Both are the same for XDP, TC and the host; a hook brings the bytes
 //! ([`Packet`]) and the tables ([`Tables`]), and turns the reason into its own action.
 //!
-//! [`decide`](Case::decide) applies the rules in their order. Those about where a packet goes are
-//! here; the guards are in [`guard`], those about whom it says it is from in [`source`].
+//! `decide` applies the rules in their order. Those about where a packet goes are here; the guards are
+//! in `verdict/guard.rs`, and those about whom it says it is from in `verdict/source.rs`.
 
 mod guard;
 mod source;

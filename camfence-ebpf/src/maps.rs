@@ -14,10 +14,10 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        Camera, CameraCounters, Key, NameKey, NameRule, PROFILE_SLOTS, Profile, Sighting,
-        SightingKey, State, Tally,
+        Camera, CameraCounters, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
+        Sighting, SightingKey, State, Tally,
     },
-    limits::{DEFAULT_MAX_CAMERAS, MAX_DNS_NAMES, MAX_SIGHTINGS, MAX_STRANGER_PORTS},
+    limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS, MAX_STRANGER_PORTS},
     mac::Mac,
     reason::{Direction, Reason},
     tables::Tables,
@@ -96,8 +96,7 @@ static PROFILES: Array<Profile> = Array::with_max_entries(PROFILE_SLOTS, 0);
 /// The names that profiles let DNS queries ask for. Written by userspace, before a camera points to
 /// the profile. No entry: not listed.
 #[map]
-static NAMES: LpmTrie<NameKey, NameRule> =
-    LpmTrie::with_max_entries(PROFILE_SLOTS * MAX_DNS_NAMES as u32, BPF_F_NO_PREALLOC);
+static NAMES: LpmTrie<NameKey, NameRule> = LpmTrie::with_max_entries(NAME_SLOTS, BPF_F_NO_PREALLOC);
 
 /// Where a name is put down for a look-up: it is longer than a program's stack has room for. Only
 /// used here.
@@ -153,7 +152,7 @@ impl Tables for Maps {
         // uses it while the program runs.
         let name = unsafe { &mut *name };
         let Ok(len) = read(name) else { return false };
-        let Some(key) = name.trie_key(profile as u16, len) else { return false };
+        let Some(key) = name.trie_key(profile, len) else { return false };
         // SAFETY: `NAMES` is the map to the kernel, and `key` as long as its keys.
         let rule = unsafe {
             bpf_map_lookup_elem((&raw const NAMES).cast_mut().cast(), key.as_ptr().cast())
@@ -203,7 +202,7 @@ pub(crate) fn sight(mac: Mac, ifindex: u32, tally: Tally) {
         return;
     }
     let sighting = Sighting { first: now, last: now, tally };
-    if SIGHTINGS.insert(&key, &sighting, u64::from(BPF_NOEXIST)).is_err() {
+    if SIGHTINGS.insert(key, sighting, u64::from(BPF_NOEXIST)).is_err() {
         // Another CPU was first. If it is gone again, so many come that it is not remembered.
         sight_again(&key, now, tally);
     }

@@ -52,7 +52,8 @@ pub struct PortReport {
     pub inbound: Option<AttachedReport>,
     /// Whether frames are judged in both directions and verdicts carried out.
     pub enforcing: bool,
-    /// Unknown sources; null if they are let through.
+    /// Unknown sources; not there if they are let through.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<StrangersReport>,
 }
 
@@ -142,7 +143,8 @@ pub struct CameraReport {
     pub profile: String,
     /// "enforce" or "audit".
     pub mode: &'static str,
-    /// How long the fence stays opened for it; null if it is not.
+    /// How long the fence stays opened for it; not there if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub open_seconds: Option<u64>,
     /// Frames it sent.
     pub outbound: DirectionReport,
