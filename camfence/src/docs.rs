@@ -169,7 +169,7 @@ fn defaults() -> String {
         row(
             "`local`",
             local.join(", "),
-            "the private networks: a home works without being described, and no provider routes them",
+            "the private networks: a home works without being described, and the internet does not route them",
         ),
         row(
             "`unknown`",
@@ -194,13 +194,14 @@ fn defaults() -> String {
             "`dns`",
             code(dns),
             "cameras ask the router for the time server's and the recorder's name, and some do not \
-             start without an answer; a name alone reaches nobody outside",
+             start without an answer; but names carry data: list them, or deny, where you can",
         ),
         row(
             "`port-mapping`",
             code(profile.port_mapping),
             "what comes in through a mapping to the camera is dropped here as `inbound`, and \
-             recorders are found by the same searches",
+             recorders are found by the same searches; deny it if the router opens ports to others \
+             than who asks",
         ),
         row(
             "`rogue`",
