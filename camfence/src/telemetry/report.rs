@@ -236,21 +236,4 @@ mod tests {
         let inbound = DirectionReport::new(&counters, Direction::Inbound);
         assert_eq!(inbound, DirectionReport::default());
     }
-
-    #[test]
-    fn the_readme_has_a_row_for_every_reason() {
-        let readme = include_str!("../../../README.md");
-        for reason in Reason::ALL {
-            let effect = match reason.effect() {
-                Effect::Pass => "passed",
-                Effect::Drop => "dropped",
-            };
-            let mut description = reason.description().trim_end_matches('.').to_string();
-            if !description.starts_with("ARP") && !description.starts_with("IP") {
-                description[..1].make_ascii_lowercase();
-            }
-            let row = format!("| `{}` | {effect} | {} |", reason.name(), description);
-            assert!(readme.contains(&row), "README.md lacks: {row}");
-        }
-    }
 }
