@@ -10,12 +10,10 @@ use crate::{
 
 /// The tables that userspace fills: BPF maps in the kernel, plain memory in a test.
 pub trait Tables {
-    /// The camera registered under a MAC.
-    fn camera(&self, mac: Mac) -> Option<&Camera>;
-
-    /// What stands for unknown sources on a port, given by its interface index; `None` if they are
-    /// bystanders there. The index is asked for only if there is such a port.
-    fn strangers(&self, port: impl FnOnce() -> u32) -> Option<&Camera>;
+    /// The camera registered under a MAC, or else what stands for unknown sources on the port, whose
+    /// interface index is asked for only if some port has such an entry. Both are of one policy.
+    /// `None` for a bystander.
+    fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera>;
 
     /// A profile that was written; `None` otherwise.
     fn profile(&self, index: u32) -> Option<&Profile>;
