@@ -7,7 +7,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limits::{MAX_ALLOWANCES, MAX_BOUND, MAX_LOCAL_PREFIXES, MAX_PROFILES},
+    limits::{MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES},
     mac::Mac,
     reason::Reason,
     verifier::Unknown,
@@ -52,6 +52,10 @@ pub mod names {
 /// is written beside the one in use.
 pub const PROFILE_SLOTS: u32 = 512;
 const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
+
+/// Entries of the map of names: as many as profiles in all their places can list.
+pub const NAME_SLOTS: u32 = 32_768;
+const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
 
 /// What the maps were made for. Written once, before any program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]

@@ -4,18 +4,16 @@ use crate::{
     abi::{Camera, Prefix4, Prefix6, Profile},
     limits::MAX_ALLOWANCES,
     mac::Mac,
-    verifier::{Unknown, forget, settle},
+    verifier::{Unknown, forget, low8, low16, settle},
     wire::{Parsed, dns::Name},
 };
 
 /// The tables that userspace fills: BPF maps in the kernel, plain memory in a test.
 pub trait Tables {
-    /// The camera registered under a MAC.
-    fn camera(&self, mac: Mac) -> Option<&Camera>;
-
-    /// What stands for unknown sources on a port, given by its interface index; `None` if they are
-    /// bystanders there. The index is asked for only if there is such a port.
-    fn strangers(&self, port: impl FnOnce() -> u32) -> Option<&Camera>;
+    /// The camera registered under a MAC, or else what stands for unknown sources on the port, whose
+    /// interface index is asked for only if some port has such an entry. Both are of one policy.
+    /// `None` for a bystander.
+    fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera>;
 
     /// A profile that was written; `None` otherwise.
     fn profile(&self, index: u32) -> Option<&Profile>;
@@ -165,8 +163,8 @@ impl Carried {
         );
         Self {
             column: found >> COLUMN & 1,
-            protocol: (found & 0xff) as u8,
-            port: (found >> KNOWN & 1 != 0).then_some((found >> PORT & 0xffff) as u16),
+            protocol: low8(found),
+            port: (found >> KNOWN & 1 != 0).then_some(low16(found >> PORT)),
         }
     }
 }
@@ -182,6 +180,7 @@ impl Allowances {
 
     /// Has it settled; see [`crate::verifier`].
     #[inline(always)]
+    #[must_use]
     pub fn settle(self, unknown: Unknown) -> Self {
         Self(forget(self.0, unknown))
     }

@@ -4,8 +4,8 @@
 //! is all there is. Both are the same for XDP, TC and the host; a hook brings the bytes
 //! ([`Packet`]) and the tables ([`Tables`]), and turns the reason into its own action.
 //!
-//! [`decide`](Case::decide) applies the rules in their order. Those about where a packet goes are
-//! here; the guards are in [`guard`], those about whom it says it is from in [`source`].
+//! `decide` applies the rules in their order. Those about where a packet goes are here; the guards are
+//! in `verdict/guard.rs`, and those about whom it says it is from in `verdict/source.rs`.
 
 mod guard;
 mod source;
@@ -55,16 +55,12 @@ where
     T: Tables,
 {
     let mac = ethernet::camera_mac(bytes, direction)?;
-    if let Some(camera) = tables.camera(mac) {
-        return Some(camera);
-    }
-    let strangers = tables.strangers(port)?;
-    let concerned = match direction {
-        Direction::Outbound => true,
-        // Seals are for what devices send; and groups have members that are no strangers.
-        Direction::Inbound => !strangers.is(Camera::SEALED) && !mac.is_multicast(),
-    };
-    concerned.then_some(strangers)
+    let camera = tables.camera(mac, port)?;
+    // Seals are for what devices send; and groups have members that are no strangers.
+    let spared = direction == Direction::Inbound
+        && camera.is(Camera::STRANGERS)
+        && (camera.is(Camera::SEALED) || mac.is_multicast());
+    (!spared).then_some(camera)
 }
 
 /// Judges a camera's frame. What is not understood is dropped.

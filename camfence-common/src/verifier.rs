@@ -54,6 +54,20 @@ pub fn settle(answer: bool, unknown: Unknown) -> bool {
     forget(usize::from(answer), unknown) & 1 != 0
 }
 
+/// The low 8 bits of a number that several were packed into.
+#[expect(clippy::cast_possible_truncation, reason = "it is what this is for")]
+#[inline(always)]
+pub const fn low8(packed: usize) -> u8 {
+    (packed & 0xff) as u8
+}
+
+/// The low 16 bits of a number that several were packed into.
+#[expect(clippy::cast_possible_truncation, reason = "it is what this is for")]
+#[inline(always)]
+pub const fn low16(packed: usize) -> u16 {
+    (packed & 0xffff) as u16
+}
+
 /// Keeps LLVM from seeing that two addresses are the same, so that it reads through the very
 /// register that was compared with the packet's end: the one the verifier knows to be in bounds.
 #[cfg(target_arch = "bpf")]

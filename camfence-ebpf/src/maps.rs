@@ -1,7 +1,10 @@
 //! The maps. Each is private to this file and reached through a function that says what absent
 //! means.
 
-use core::ptr;
+use core::{
+    ffi::c_void,
+    ptr::{self, NonNull},
+};
 
 use aya_ebpf::{
     bindings::{
@@ -14,10 +17,10 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        Camera, CameraCounters, Key, NameKey, NameRule, PROFILE_SLOTS, Profile, Sighting,
-        SightingKey, State, Tally,
+        Camera, CameraCounters, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
+        Sighting, SightingKey, State, Tally,
     },
-    limits::{DEFAULT_MAX_CAMERAS, MAX_DNS_NAMES, MAX_SIGHTINGS, MAX_STRANGER_PORTS},
+    limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS, MAX_STRANGER_PORTS},
     mac::Mac,
     reason::{Direction, Reason},
     tables::Tables,
@@ -68,22 +71,31 @@ struct CameraMap {
 unsafe impl Sync for LiveCameras {}
 
 impl LiveCameras {
-    /// An entry of the live map.
+    /// The live map.
     #[inline(always)]
-    fn get(&self, key: Key) -> Option<&Camera> {
+    fn live(&self) -> Option<LiveMap> {
         let first = 0_u32;
         // SAFETY: `self` is the map to the kernel, and `first` a key of it.
         let live = unsafe {
             bpf_map_lookup_elem(ptr::from_ref(self).cast_mut().cast(), (&raw const first).cast())
         };
-        if live.is_null() {
-            return None;
-        }
-        // SAFETY: the kernel returned a map whose keys are `Key`s.
-        let camera = unsafe { bpf_map_lookup_elem(live, (&raw const key).cast()) };
-        // SAFETY: the kernel returned no or a pointer to a value of the map, and no value of a
-        // live camera map is ever changed or, while a program runs that may have found it, reused
-        // (see `Camera`).
+        NonNull::new(live).map(LiveMap)
+    }
+}
+
+/// A camera map that was the live one when the program looked.
+#[derive(Clone, Copy)]
+struct LiveMap(NonNull<c_void>);
+
+impl LiveMap {
+    /// An entry.
+    #[inline(always)]
+    fn get(self, key: Key) -> Option<&'static Camera> {
+        // SAFETY: the kernel returned this map, whose keys are `Key`s.
+        let camera = unsafe { bpf_map_lookup_elem(self.0.as_ptr(), (&raw const key).cast()) };
+        // SAFETY: the kernel returned no or a pointer to a value of the map. A live camera map's
+        // values are never changed, and neither they nor the map are reused while a program runs
+        // that may have found them (see `Camera`); nothing outlives the program.
         unsafe { camera.cast::<Camera>().as_ref() }
     }
 }
@@ -96,8 +108,7 @@ static PROFILES: Array<Profile> = Array::with_max_entries(PROFILE_SLOTS, 0);
 /// The names that profiles let DNS queries ask for. Written by userspace, before a camera points to
 /// the profile. No entry: not listed.
 #[map]
-static NAMES: LpmTrie<NameKey, NameRule> =
-    LpmTrie::with_max_entries(PROFILE_SLOTS * MAX_DNS_NAMES as u32, BPF_F_NO_PREALLOC);
+static NAMES: LpmTrie<NameKey, NameRule> = LpmTrie::with_max_entries(NAME_SLOTS, BPF_F_NO_PREALLOC);
 
 /// Where a name is put down for a look-up: it is longer than a program's stack has room for. Only
 /// used here.
@@ -131,14 +142,13 @@ pub(crate) struct Maps;
 
 impl Tables for Maps {
     #[inline(always)]
-    fn camera(&self, mac: Mac) -> Option<&Camera> {
-        CAMERAS.get(Key::of_mac(mac))
-    }
-
-    #[inline(always)]
-    fn strangers(&self, port: impl FnOnce() -> u32) -> Option<&Camera> {
-        STRANGERS.get(0).filter(|some| **some != 0)?;
-        CAMERAS.get(Key::of_port(port()))
+    fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera> {
+        let live = CAMERAS.live()?;
+        let camera = live.get(Key::of_mac(mac));
+        if camera.is_some() || STRANGERS.get(0).is_none_or(|some| *some == 0) {
+            return camera;
+        }
+        live.get(Key::of_port(port()))
     }
 
     #[inline(always)]
@@ -153,7 +163,7 @@ impl Tables for Maps {
         // uses it while the program runs.
         let name = unsafe { &mut *name };
         let Ok(len) = read(name) else { return false };
-        let Some(key) = name.trie_key(profile as u16, len) else { return false };
+        let Some(key) = name.trie_key(profile, len) else { return false };
         // SAFETY: `NAMES` is the map to the kernel, and `key` as long as its keys.
         let rule = unsafe {
             bpf_map_lookup_elem((&raw const NAMES).cast_mut().cast(), key.as_ptr().cast())
@@ -203,7 +213,7 @@ pub(crate) fn sight(mac: Mac, ifindex: u32, tally: Tally) {
         return;
     }
     let sighting = Sighting { first: now, last: now, tally };
-    if SIGHTINGS.insert(&key, &sighting, u64::from(BPF_NOEXIST)).is_err() {
+    if SIGHTINGS.insert(key, sighting, u64::from(BPF_NOEXIST)).is_err() {
         // Another CPU was first. If it is gone again, so many come that it is not remembered.
         sight_again(&key, now, tally);
     }

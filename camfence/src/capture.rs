@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -21,6 +21,10 @@ const MAX_BLOCK: usize = 1 << 24;
 const IF_FCSLEN: OptionCode = OptionCode(13);
 /// pcapng block type of the obsolete Packet Block.
 const OBSOLETE_PACKET_BLOCK: u32 = 2;
+/// pcapng block type of the Process Information Block.
+const PROCESS_INFORMATION_BLOCK: u32 = 0x8000_0001;
+/// Bytes of a pcapng block without anything in it: its type, and its length twice.
+const EMPTY_BLOCK: u32 = 12;
 
 /// A captured frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,23 +97,35 @@ impl CaptureError {
 /// Calls `each` with every frame of a capture, in order.
 pub fn for_each_frame<E: From<CaptureError>>(
     path: &Path,
-    mut each: impl FnMut(Frame<'_>) -> Result<(), E>,
+    each: impl FnMut(Frame<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let problem = |problem| CaptureError { path: path.into(), problem };
-    let file = open(path).map_err(|error| problem(error.into()))?;
-    let mut reader = create_reader(BUFFER, file).map_err(|error| problem(at_start(&error)))?;
+    let refuse = |problem| E::from(CaptureError { path: path.into(), problem });
+    let file = open(path).map_err(|error| refuse(error.into()))?;
+    read(file, each, refuse)
+}
+
+/// The same for a capture from anywhere; `refuse` makes an error of what is wrong with it.
+pub fn read<E>(
+    source: impl Read + Send,
+    mut each: impl FnMut(Frame<'_>) -> Result<(), E>,
+    refuse: impl Fn(Problem) -> E,
+) -> Result<(), E> {
+    let mut reader = create_reader(BUFFER, source).map_err(|error| refuse(at_start(&error)))?;
     let mut layout = Layout::default();
     let mut frames = 0;
     loop {
-        match step(reader.as_mut(), frames).map_err(problem)? {
-            Step::End if frames == 0 => return Err(problem(Problem::Empty).into()),
+        if layout.refuses(reader.data()) {
+            return Err(refuse(Problem::Damaged { frames }));
+        }
+        match step(reader.as_mut(), frames).map_err(&refuse)? {
+            Step::End if frames == 0 => return Err(refuse(Problem::Empty)),
             Step::End => return Ok(()),
             Step::More => {}
             Step::Block => {
                 let consumed = {
                     let (len, block) =
-                        reader.next().map_err(|_| problem(Problem::Damaged { frames }))?;
-                    if let Some(frame) = layout.frame(&block, frames).map_err(problem)? {
+                        reader.next().map_err(|_| refuse(Problem::Damaged { frames }))?;
+                    if let Some(frame) = layout.frame(&block, frames).map_err(&refuse)? {
                         frames += 1;
                         each(frame)?;
                     }
@@ -171,6 +187,8 @@ fn at_start(error: &PcapError<&[u8]>) -> Problem {
 struct Layout {
     /// By interface number; pcap has one interface.
     interfaces: Vec<Interface>,
+    /// How to read a number; only in a pcapng section.
+    number: Option<fn([u8; 4]) -> u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -183,6 +201,14 @@ struct Interface {
 }
 
 impl Layout {
+    /// Whether the next block is shorter than a block can be. The parser sees to that, except for
+    /// this one type (pcap-parser 0.17), where it subtracts with overflow.
+    fn refuses(&self, data: &[u8]) -> bool {
+        let Some((kind, len)) = data.split_first_chunk() else { return false };
+        let (Some(number), Some(len)) = (self.number, len.first_chunk()) else { return false };
+        number(*kind) == PROCESS_INFORMATION_BLOCK && number(*len) < EMPTY_BLOCK
+    }
+
     /// The frame of a block, if it is one.
     fn frame<'a>(
         &mut self,
@@ -196,8 +222,11 @@ impl Layout {
             }
             PcapBlockOwned::Legacy(block) => (0, block.data, block.caplen, block.origlen),
             PcapBlockOwned::NG(block) => match block {
-                Block::SectionHeader(_) => {
+                Block::SectionHeader(header) => {
                     self.interfaces.clear();
+                    let big_endian = header.big_endian();
+                    self.number =
+                        Some(if big_endian { u32::from_be_bytes } else { u32::from_le_bytes });
                     return Ok(None);
                 }
                 Block::InterfaceDescription(description) => {

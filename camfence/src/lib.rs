@@ -7,6 +7,8 @@
 pub mod capture;
 pub mod config;
 pub mod daemon;
+#[cfg(test)]
+mod docs;
 pub mod fence;
 pub mod kernel;
 pub mod opening;

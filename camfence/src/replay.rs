@@ -8,7 +8,6 @@ use camfence_common::{
     abi::{Camera, CameraCounters, Subject, Tally},
     packet::{Bytes, Packet},
     reason::Direction,
-    tables::Tables as _,
     verdict,
     wire::ethernet,
 };
@@ -126,7 +125,7 @@ impl<'a> Replay<'a> {
     fn run_frame(&mut self, frame: Frame<'_>) -> Result<(), ReplayError> {
         self.frames += 1;
         let source = ethernet::camera_mac(frame.bytes, Direction::Outbound);
-        if source.and_then(|mac| self.policy.camera(mac)).is_none() {
+        if source.is_none_or(|mac| !self.policy.cameras.contains_key(&Subject::Camera(mac))) {
             self.bystanders.packets += 1;
             self.bystanders.bytes += frame.wire_len as u64;
         }

@@ -3,6 +3,7 @@
 mod apt;
 mod build;
 mod demo;
+mod fuzz;
 mod lint;
 mod results;
 mod run;
@@ -41,6 +42,18 @@ enum Command {
     },
     /// Show camfence at work in network namespaces (needs root)
     Demo,
+    /// Make up inputs for the verdict, the configuration and the capture reader (needs g++)
+    ///
+    /// Built with the stable compiler and `RUSTC_BOOTSTRAP=1`: the sanitizers' flags are unstable,
+    /// and nothing else here needs a nightly.
+    Fuzz {
+        /// What to fuzz; everything, one after the other, if not given
+        #[arg(value_parser = fuzz::TARGETS)]
+        target: Option<String>,
+        /// How long, for each
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Check formatting, run clippy on both sides of the kernel boundary, build the documentation
     Lint,
     /// Lint, then test
@@ -53,6 +66,9 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
         Command::Test { arguments } => test::run(&arguments),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
+        Command::Fuzz { target, seconds } => {
+            fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
+        }
         Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Command::Ci => lint::run().and_then(|()| test::run(&[])),
     };

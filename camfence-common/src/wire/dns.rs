@@ -6,7 +6,7 @@ use super::{Malformed, Parsed, extension::Transport};
 use crate::{
     abi::{MAX_NAME, NameKey},
     packet::Packet,
-    verifier::{Unknown, forget},
+    verifier::{Unknown, forget, low16},
 };
 
 /// Port of servers.
@@ -38,7 +38,7 @@ const _: () = assert!(LAST + 1 - PREFIX_LEN - PROFILE_LEN == 0xff);
 /// Bytes of [`Name`]: a key may begin anywhere in the first 256 and is read whole.
 const SIZE: usize = 520;
 
-/// A name as a [`NameKey`](crate::abi::NameKey) has it, with room before it for what else an LPM
+/// A name as a [`NameKey`] has it, with room before it for what else an LPM
 /// trie's key begins with. It is put down from the end on, as a message has the labels of a name
 /// from its beginning and a key from its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
@@ -59,15 +59,16 @@ impl Name {
 
     /// The key of an LPM trie for the name of so many bytes, 1 to [`MAX_NAME`], in a profile's
     /// list: the prefix's length in bits (machine's byte order), then a
-    /// [`NameKey`](crate::abi::NameKey).
+    /// [`NameKey`].
     #[inline(always)]
-    pub fn trie_key(&mut self, profile: u16, len: usize) -> Option<&[u8; TRIE_KEY]> {
+    pub fn trie_key(&mut self, profile: u32, len: usize) -> Option<&[u8; TRIE_KEY]> {
         let len = len & 0xff;
         let start = LAST + 1 - PREFIX_LEN - PROFILE_LEN - len;
         let key = self.bytes.get_mut(start..)?.first_chunk_mut::<TRIE_KEY>()?;
         let [b0, b1, b2, b3, p0, p1, ..] = key;
-        [*b0, *b1, *b2, *b3] = (((PROFILE_LEN + len) * 8) as u32).to_ne_bytes();
-        [*p0, *p1] = profile.to_be_bytes();
+        [*b0, *b1, *b2, *b3] = u32::from(low16((PROFILE_LEN + len) * 8)).to_ne_bytes();
+        let [_, _, high, low] = profile.to_be_bytes();
+        [*p0, *p1] = [high, low];
         Some(key)
     }
 

@@ -6,7 +6,7 @@ use network_types::ip::IpProto;
 use super::{Malformed, Parsed};
 use crate::{
     packet::{MAX_OFFSET, Packet},
-    verifier::{Unknown, forget},
+    verifier::{Unknown, forget, low8, low16},
 };
 
 /// Extension headers that are walked. RFC 8200 §4.1 recommends an order of at most six before
@@ -154,10 +154,10 @@ impl Transport {
             unknown,
         );
         Self {
-            protocol: Protocol((found & 0xff) as u8),
+            protocol: Protocol(low8(found)),
             at: found >> AT & MAX_OFFSET,
             routing: found >> ROUTING & 1 != 0,
-            fragment: Fragment((found >> FRAGMENT & 0xffff) as u16),
+            fragment: Fragment(low16(found >> FRAGMENT)),
             end: self.end,
         }
     }
@@ -271,7 +271,7 @@ impl Header {
         Ok(Self {
             next,
             at: forget(at, unknown) & MAX_OFFSET,
-            fragment: Fragment(forget(usize::from(fragment.0), unknown) as u16),
+            fragment: Fragment(low16(forget(usize::from(fragment.0), unknown))),
         })
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    verifier::{Unknown, forget},
+    verifier::{Unknown, forget, low16},
 };
 
 /// Bytes that every `ICMPv6` message has.
@@ -27,9 +27,10 @@ pub struct Numbers {
 impl Numbers {
     /// Has them settled; see [`crate::verifier`].
     #[inline(always)]
+    #[must_use]
     pub fn settle(self, unknown: Unknown) -> Self {
         let both = forget(usize::from(self.first) | usize::from(self.second) << 16, unknown);
-        Self { first: (both & 0xffff) as u16, second: (both >> 16 & 0xffff) as u16 }
+        Self { first: low16(both), second: low16(both >> 16) }
     }
 
     /// The type of an ICMP or `ICMPv6` message.

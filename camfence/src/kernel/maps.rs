@@ -160,7 +160,7 @@ impl Maps {
     /// The cameras in the live map, and what stands there for unknown sources.
     pub fn cameras(&self) -> Result<BTreeMap<Subject, Camera>> {
         let mut cameras = BTreeMap::new();
-        for entry in self.live.iter() {
+        for entry in &self.live {
             let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
             if let Some(subject) = key.subject() {
                 cameras.insert(subject, camera);
@@ -249,8 +249,11 @@ impl Maps {
         Ok(())
     }
 
+    /// Has programs look for entries of unknown sources, or not. Putting the live map in its own
+    /// place waits until no program runs that may not have seen the change.
     fn look_for_strangers(&mut self, look: bool) -> Result<()> {
-        self.strangers.set(0, u32::from(look), 0).tried(|| "writing what is looked for".into())
+        self.strangers.set(0, u32::from(look), 0).tried(|| "writing what is looked for".into())?;
+        self.point_to_live()
     }
 
     /// Puts a new camera map in place of the live one.

@@ -26,7 +26,7 @@ impl Names {
     /// What the map holds, by profile.
     pub(super) fn observe(&self) -> Result<BTreeMap<u32, Entries>> {
         let mut profiles: BTreeMap<u32, Entries> = BTreeMap::new();
-        for entry in self.0.iter() {
+        for entry in &self.0 {
             let (key, Shared(rule)) = entry.tried(|| "reading the names".into())?;
             let Shared(data) = key.data();
             let profile = u16::from_be_bytes(data.profile).into();
@@ -53,9 +53,10 @@ impl Names {
 
 fn key(profile: u32, name: &[u8]) -> Key<Shared<NameKey>> {
     // There are far fewer profiles, and names are no longer.
-    let profile = (profile as u16).to_be_bytes();
+    let profile = u16::try_from(profile).unwrap_or(u16::MAX).to_be_bytes();
     let len = name.len().min(MAX_NAME);
     let mut data = NameKey { profile, name: [0; MAX_NAME] };
     data.name[..len].copy_from_slice(&name[..len]);
-    Key::new(((PROFILE_LEN + len) * 8) as u32, Shared(data))
+    let bits = u32::try_from((PROFILE_LEN + len) * 8).unwrap_or(u32::MAX);
+    Key::new(bits, Shared(data))
 }

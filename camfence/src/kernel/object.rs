@@ -16,6 +16,11 @@ use super::{
 /// The kernel programs, built by the build script.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/camfence.bpf.o"));
 
+/// The object file, as it is embedded.
+pub fn bytes() -> &'static [u8] {
+    OBJECT
+}
+
 /// The maps that the programs name and that outlive the process.
 pub(crate) const PINNED_MAPS: [&str; 8] = [
     names::STATE,

@@ -53,12 +53,9 @@ pub struct CompiledProfile {
 /// A compiled policy judges frames without a kernel. There nothing is opened: that is not the
 /// configuration's to say.
 impl Tables for CompiledPolicy {
-    fn camera(&self, mac: Mac) -> Option<&Camera> {
-        self.cameras.get(&Subject::Camera(mac))
-    }
-
-    fn strangers(&self, port: impl FnOnce() -> u32) -> Option<&Camera> {
-        self.cameras.get(&Subject::Strangers(port()))
+    fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera> {
+        let camera = self.cameras.get(&Subject::Camera(mac));
+        camera.or_else(|| self.cameras.get(&Subject::Strangers(port())))
     }
 
     fn profile(&self, index: u32) -> Option<&Profile> {

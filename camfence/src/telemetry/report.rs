@@ -52,7 +52,8 @@ pub struct PortReport {
     pub inbound: Option<AttachedReport>,
     /// Whether frames are judged in both directions and verdicts carried out.
     pub enforcing: bool,
-    /// Unknown sources; null if they are let through.
+    /// Unknown sources; not there if they are let through.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<StrangersReport>,
 }
 
@@ -152,7 +153,8 @@ pub struct CameraReport {
     pub profile: String,
     /// "enforce" or "audit".
     pub mode: &'static str,
-    /// How long the fence stays opened for it; null if it is not.
+    /// How long the fence stays opened for it; not there if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub open_seconds: Option<u64>,
     /// Frames it sent.
     pub outbound: DirectionReport,
@@ -240,22 +242,5 @@ mod tests {
         assert_eq!(json["reasons"].as_object().unwrap().len(), 3);
         let inbound = DirectionReport::new(&counters, Direction::Inbound);
         assert_eq!(inbound, DirectionReport::default());
-    }
-
-    #[test]
-    fn the_readme_has_a_row_for_every_reason() {
-        let readme = include_str!("../../../README.md");
-        for reason in Reason::ALL {
-            let effect = match reason.effect() {
-                Effect::Pass => "passed",
-                Effect::Drop => "dropped",
-            };
-            let mut description = reason.description().trim_end_matches('.').to_string();
-            if !description.starts_with("ARP") && !description.starts_with("IP") {
-                description[..1].make_ascii_lowercase();
-            }
-            let row = format!("| `{}` | {effect} | {} |", reason.name(), description);
-            assert!(readme.contains(&row), "README.md lacks: {row}");
-        }
     }
 }

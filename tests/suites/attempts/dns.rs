@@ -140,6 +140,9 @@ fn lengths() -> Vec<Fixture> {
     let question = || porch4(ROUTER4).dns(&listed());
     let whole = u16::try_from(8 + listed().bytes().len()).expect("it is short");
     let bytes = listed().bytes();
+    let with = |more: &[u8]| {
+        porch4(ROUTER4).udp(5000, 53).payload([listed().bytes().as_slice(), more].concat())
+    };
     let behind = |units: u8| {
         let options = Extension::Claiming(60, units, vec![0; 8 * usize::from(units) + 6]);
         porch6(NVR6).extension(options).dns(&listed())
@@ -147,6 +150,15 @@ fn lengths() -> Vec<Fixture> {
     vec![
         guarded("a UDP length less than the packet's", question().claim_udp_length(whole - 1)),
         guarded("a UDP length more than the packet's", question().claim_udp_length(whole + 1)),
+        guarded("bytes behind a listed name's question", with(b"exfiltrated")),
+        guarded("a byte behind a listed name's question", with(&[0])),
+        guarded("a byte behind the options", {
+            let bytes = [listed().edns().bytes().as_slice(), &[0]].concat();
+            porch4(ROUTER4).udp(5000, 53).payload(bytes)
+        }),
+        guarded("options that are not there", {
+            porch4(ROUTER4).dns(&listed().claim_counts([1, 0, 0, 1]))
+        }),
         guarded("a UDP length of zero", question().claim_udp_length(0)),
         guarded("a UDP length of a header", question().claim_udp_length(8)),
         guarded("a question whose type is padding", question().claim_length(20 + whole - 4)),

@@ -85,7 +85,7 @@ fn lengths() {
     let home = |header| chain(NVR6, [header]);
     check(&[
         outbound("long destination options", &home(sized(DESTINATION, 20, 20)), Local),
-        outbound("that takes in some of UDP", &home(sized(DESTINATION, 1, 0)), Local),
+        outbound("that takes in some of UDP", &home(sized(DESTINATION, 1, 0)), Malformed),
         outbound("that runs over the end", &home(sized(DESTINATION, 2, 0)), Malformed),
         outbound("hop-by-hop over the end", &home(sized(HOP_BY_HOP, 2, 0)), Malformed),
         outbound("authentication over the end", &home(sized(AUTHENTICATION, 4, 0)), Malformed),

@@ -91,7 +91,7 @@ fn the_source_and_the_transport_do_not_matter() {
         outbound("SCTP home", &v4(NVR4).protocol(132).payload_of(12), Local),
         outbound("IGMP report", &cam().igmp_report(CAM4, "239.255.255.250"), OnLink),
         outbound("IGMP report of a group outside", &cam().igmp_report(CAM4, "224.0.1.1"), NotLocal),
-        outbound("no payload home", &v4(NVR4).protocol(UDP), Local),
+        outbound("no payload home", &v4(NVR4).protocol(UDP), Malformed),
         outbound("UDP length lie", &to4(NVR4).claim_udp_length(9000), Local),
         outbound("wrong header checksum", &to4(NVR4).claim_ip_checksum(1), Local),
         outbound("TTL 0 out", &to4(VENDOR4).ttl(0), NotLocal),
@@ -169,19 +169,21 @@ fn nops() -> Frame {
 
 #[test]
 fn header_lengths() {
+    // UDP has eight bytes behind the header, that is, up to 13 words of it.
     let fixtures = (0..=15).map(|words| {
-        let reason = if words < 5 { Malformed } else { Local };
+        let reason = if (5..=13).contains(&words) { Local } else { Malformed };
         outbound(format!("header of {words} words"), &nops().claim_ihl(words), reason)
     });
     let over = |name: &str, words, reason| outbound(name, &nops().claim_ihl(words), reason);
     let short = cam().ipv4(CAM4, NVR4).protocol(UDP).payload([NOP; 39]).claim_ihl(15);
-    let out = cam().ipv4(CAM4, VENDOR4).protocol(UDP).payload([NOP; 40]);
+    let raw = |to| cam().ipv4(CAM4, to).protocol(253).payload([NOP; 40]);
     let mut fixtures: Vec<_> = fixtures.collect();
     fixtures.extend([
-        over("header that fills the packet", 15, Local),
+        over("header that fills the packet", 15, Malformed),
+        outbound("the same before a protocol without a header", &raw(NVR4).claim_ihl(15), Local),
         outbound("header over the packet's end by a byte", &short, Malformed),
         outbound("the same with padding", &short.clone().pad_to(100), Malformed),
-        outbound("long header out", &out.claim_ihl(15), NotLocal),
+        outbound("long header out", &raw(VENDOR4).claim_ihl(15), NotLocal),
     ]);
     check(&fixtures);
 }
@@ -206,15 +208,16 @@ fn total_lengths() {
         outbound("zero", &claim(0), Malformed),
         outbound("one", &claim(1), Malformed),
         outbound("a byte less than the header", &claim(19), Malformed),
-        outbound("the header alone", &claim(20), Local),
-        outbound("inside the UDP header", &claim(24), Local),
+        outbound("the header alone", &claim(20), Malformed),
+        outbound("inside the UDP header", &claim(27), Malformed),
+        outbound("the UDP header alone", &claim(28), Local),
         outbound("a byte less than there is", &claim(32), Local),
         outbound("a byte more than there is", &claim(34), Malformed),
         outbound("the most", &claim(65535), Malformed),
         outbound("more than there is, padded", &claim(46).pad_to(60), Local),
         outbound("more than there is with padding", &claim(47).pad_to(60), Malformed),
         outbound("less than a long header", &options(59), Malformed),
-        outbound("a long header alone", &options(60), Local),
+        outbound("a long header alone", &options(60), Malformed),
         outbound("zero out", &out(0), Malformed),
         outbound("more than there is, out", &out(34), Malformed),
         outbound("less than there is, out", &out(28), NotLocal),
@@ -236,7 +239,8 @@ fn authentication_headers() {
         case("before IP in IP", &ah(4, 4), Tunnel),
         case("before GRE", &ah(47, 4), Tunnel),
         case("before a routing header, which IPv4 has not", &ah(43, 4), Local),
-        case("that fills the packet", &ah(UDP, 14), Local),
+        case("that fills the packet", &ah(59, 14), Local),
+        case("that leaves no room for UDP", &ah(UDP, 14), Malformed),
         case("over the packet's end", &ah(UDP, 15), Malformed),
         case("over the packet's end in padding", &ah(UDP, 15).pad_to(120), Malformed),
         case("as long as can be", &ah(UDP, 255), Malformed),

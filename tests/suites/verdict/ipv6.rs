@@ -111,9 +111,11 @@ fn payload_lengths() {
     let out = |bytes: u16| to6(VENDOR6).claim_length(bytes);
     check(&[
         outbound("the truth", &claim(13), Local),
-        outbound("nothing", &claim(0), Local),
-        outbound("nothing, out", &out(0), NotLocal),
-        outbound("inside the UDP header", &claim(4), Local),
+        outbound("nothing", &claim(0), Malformed),
+        outbound("nothing, out", &out(0), Malformed),
+        outbound("inside the UDP header", &claim(7), Malformed),
+        outbound("the UDP header alone", &claim(8), Local),
+        outbound("the UDP header alone, out", &out(8), NotLocal),
         outbound("a byte less than there is", &claim(12), Local),
         outbound("a byte more than there is", &claim(14), Malformed),
         outbound("a byte more than there is, out", &out(14), Malformed),

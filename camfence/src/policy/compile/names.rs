@@ -13,7 +13,7 @@ pub(super) fn compile(listed: &[DnsName]) -> BTreeMap<Vec<u8>, NameRule> {
     for name in listed {
         let key = key(&name.name);
         // A name's key is at most 254 bytes.
-        let len = key.len() as u16;
+        let len = u16::try_from(key.len()).unwrap_or(u16::MAX);
         let rule = entries.entry(key).or_insert(NameRule { len, ..NameRule::default() });
         if name.below {
             rule.below = 1;

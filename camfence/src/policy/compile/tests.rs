@@ -1,5 +1,6 @@
 use std::{net::IpAddr, path::Path};
 
+use camfence_common::verifier::Unknown as Forgotten;
 use proptest::{collection, prelude::*};
 
 use super::*;
@@ -12,22 +13,36 @@ fn nets(nets: &[&str]) -> Vec<IpNet> {
     nets.iter().map(|net| net.parse().unwrap()).collect()
 }
 
+/// A configuration compiled for a machine with these prefixes on its links.
+fn compiled(text: &str, on_link: &[&str]) -> CompiledPolicy {
+    let on_link = nets(on_link);
+    compile(&config(text), &Surroundings { on_link, ports: vec![] }).unwrap()
+}
+
+/// A profile's element of the table.
+fn table(profile: &config::Profile, on_link: &[IpNet]) -> Result<Profile, CompileError> {
+    compile_profile(profile, on_link).map(|compiled| compiled.table)
+}
+
 fn profile(name: &str, prefixes: Vec<IpNet>, auto: bool) -> config::Profile {
     config::Profile::new(name, config::Local { prefixes, auto })
 }
 
 /// What the core makes of an address.
 fn is_local(profile: &Profile, address: IpAddr) -> bool {
+    let unknown = Forgotten::new(0);
     match address {
-        IpAddr::V4(ip) => profile.is_local4(u32::from_ne_bytes(ip.octets())),
-        IpAddr::V6(ip) => profile.is_local6(halves(ip.octets())),
+        IpAddr::V4(ip) => profile.is_local4(u32::from_ne_bytes(ip.octets()), unknown),
+        IpAddr::V6(ip) => profile.is_local6(halves(ip.octets()), unknown),
     }
 }
 
 #[test]
 fn the_default_profile_is_the_private_networks() {
-    let policy = compile(&config(""), &nets(&["203.0.113.0/24"])).unwrap();
-    let [profile] = policy.profiles.as_slice() else { panic!("{policy:?}") };
+    let policy = compiled("", &["203.0.113.0/24"]);
+    let [CompiledProfile { table: profile, .. }] = policy.profiles.as_slice() else {
+        panic!("{policy:?}")
+    };
     assert_eq!(profile.written, Profile::WRITTEN);
     assert_eq!((profile.local4_len, profile.local6_len), (3, 1));
     for (address, local) in [
@@ -45,9 +60,8 @@ fn the_default_profile_is_the_private_networks() {
 
 #[test]
 fn cameras_point_to_their_profiles() {
-    let policy = compile(
-        &config(
-            r#"
+    let policy = compiled(
+        r#"
             [profile.nvr-only]
             local = ["192.168.1.10/32"]
 
@@ -60,13 +74,11 @@ fn cameras_point_to_their_profiles() {
             name = "porch"
             profile = "nvr-only"
             "#,
-        ),
         &[],
-    )
-    .unwrap();
+    );
     let local = |mac: &str, address: &str| {
-        let profile = policy.cameras[&mac.parse().unwrap()];
-        is_local(&policy.profiles[profile], address.parse().unwrap())
+        let camera = policy.cameras[&Subject::Camera(mac.parse().unwrap())];
+        is_local(&policy.profiles[camera.profile as usize].table, address.parse().unwrap())
     };
     assert!(local("b0:c5:54:25:5b:0e", "192.168.1.11"));
     assert!(local("74:da:38:80:7a:08", "192.168.1.10"));
@@ -76,8 +88,8 @@ fn cameras_point_to_their_profiles() {
 #[test]
 fn auto_stands_for_the_prefixes_on_the_link() {
     let on_link = nets(&["203.0.113.0/24", "2001:db8:1::/64"]);
-    let with = compile_profile(&profile("p", nets(&["10.0.0.0/8"]), true), &on_link).unwrap();
-    let without = compile_profile(&profile("p", nets(&["10.0.0.0/8"]), false), &on_link).unwrap();
+    let with = table(&profile("p", nets(&["10.0.0.0/8"]), true), &on_link).unwrap();
+    let without = table(&profile("p", nets(&["10.0.0.0/8"]), false), &on_link).unwrap();
     assert_eq!((with.local4_len, with.local6_len), (2, 1));
     assert_eq!((without.local4_len, without.local6_len), (1, 0));
 }
@@ -85,7 +97,7 @@ fn auto_stands_for_the_prefixes_on_the_link() {
 #[test]
 fn prefixes_are_joined() {
     let joined = nets(&["10.0.0.0/9", "10.128.0.0/9", "10.1.0.0/16", "10.1.0.0/16", "fd00::/64"]);
-    let compiled = compile_profile(&profile("p", joined, false), &[]).unwrap();
+    let compiled = table(&profile("p", joined, false), &[]).unwrap();
     assert_eq!((compiled.local4_len, compiled.local6_len), (1, 1));
     assert!(is_local(&compiled, "10.255.0.1".parse().unwrap()));
 }
@@ -93,7 +105,7 @@ fn prefixes_are_joined() {
 #[test]
 fn the_shortest_prefixes_are_everything() {
     let everything = profile("p", nets(&["0.0.0.0/0", "::/0"]), false);
-    let compiled = compile_profile(&everything, &[]).unwrap();
+    let compiled = table(&everything, &[]).unwrap();
     for address in ["0.0.0.0", "203.0.113.7", "255.255.255.255", "::", "2001:db8::1"] {
         assert!(is_local(&compiled, address.parse().unwrap()), "{address}");
     }
@@ -108,15 +120,15 @@ fn apart(count: u8) -> Vec<IpNet> {
 
 #[test]
 fn a_full_list_is_compiled_and_a_longer_one_refused() {
-    let full = compile_profile(&profile("p", apart(64), false), &[]).unwrap();
+    let full = table(&profile("p", apart(64), false), &[]).unwrap();
     assert_eq!((full.local4_len, full.local6_len), (64, 64));
     assert!(is_local(&full, "10.0.0.126".parse().unwrap()));
     assert!(!is_local(&full, "10.0.0.127".parse().unwrap()));
 
-    let over = compile_profile(&profile("p", apart(64), true), &nets(&["203.0.113.0/24"]));
+    let over = table(&profile("p", apart(64), true), &nets(&["203.0.113.0/24"]));
     let error = CompileError::TooManyPrefixes { profile: "p".into(), family: "IPv4", count: 65 };
     assert_eq!(over, Err(error));
-    let over = compile_profile(&profile("p", apart(64), true), &nets(&["2001:db8::/64"]));
+    let over = table(&profile("p", apart(64), true), &nets(&["2001:db8::/64"]));
     let error = CompileError::TooManyPrefixes { profile: "p".into(), family: "IPv6", count: 65 };
     assert_eq!(over, Err(error));
 }
@@ -132,11 +144,94 @@ fn prefixes() -> impl Strategy<Value = Vec<IpNet>> {
 proptest! {
     #[test]
     fn what_is_local_is_what_a_prefix_contains(prefixes in prefixes(), others: [IpAddr; 8]) {
-        let compiled = compile_profile(&profile("p", prefixes.clone(), false), &[]).unwrap();
+        let compiled = table(&profile("p", prefixes.clone(), false), &[]).unwrap();
         let edges = prefixes.iter().flat_map(|net| [net.network(), net.broadcast()]);
         for address in edges.chain(others) {
             let expected = prefixes.iter().any(|net| net.contains(&address));
             prop_assert_eq!(is_local(&compiled, address), expected, "{}", address);
         }
     }
+}
+
+const EVERYTHING: &str = r#"
+    [fence]
+    unknown = "drop"
+    [profile.nvr]
+    allow = ["udp/123 to 192.0.2.1", "icmp to 2001:db8::/32", "tcp/8000-8010 to any", "132 to any"]
+    dns = ["pool.ntp.org", "*.example.net"]
+    port-mapping = "deny"
+    rogue = "pass"
+    [[camera]]
+    mac = "b0:c5:54:25:5b:0e"
+    name = "bound"
+    profile = "nvr"
+    addresses = ["192.168.1.31", "fd00:1::/64"]
+    mode = "audit"
+"#;
+
+#[test]
+fn allowances_are_compiled_for_both_families() {
+    let policy = compiled(EVERYTHING, &[]);
+    let table = &policy.profiles[1].table;
+    assert_eq!(table.allow_len, 4);
+    let ntp = u32::from_ne_bytes([192, 0, 2, 1]);
+    assert!(table.to4[0].contains(ntp) && !table.to4[0].contains(0));
+    assert_eq!((table.to6[0], table.to4[1]), (Prefix6::NOTHING, Prefix4::NOTHING));
+    assert!(table.to4[2].contains(ntp) && table.to6[2].contains([7, 7]));
+    let service = |index: usize| {
+        let Service { protocol, has_ports, first_port, last_port } = table.services[index];
+        (protocol, has_ports, first_port, last_port)
+    };
+    assert_eq!(service(0), ([17, 17], 1, 123, 123));
+    assert_eq!(service(1), ([1, 58], 0, 0, 0));
+    assert_eq!(service(2), ([6, 6], 1, 8000, 8010));
+    assert_eq!(service(3), ([132, 132], 0, 0, 0));
+}
+
+#[test]
+fn guards_and_names_are_compiled() {
+    let policy = compiled(EVERYTHING, &[]);
+    assert_eq!(policy.profiles[0].table.guards, Profile::NO_ROGUE);
+    assert_eq!(policy.profiles[1].table.guards, Profile::LISTED_DNS | Profile::NO_PORT_MAPPING);
+    assert_eq!(policy.profiles[1].names.len(), 2);
+    for (name, listed) in [
+        ("gro.ptn.loop.", true),
+        ("gro.ptn.loop.0.", false),
+        ("gro.ptn.", false),
+        ("ten.elpmaxe.", false),
+        ("ten.elpmaxe.a.b.", true),
+        ("ten.elpmaxex.", false),
+    ] {
+        assert_eq!(policy.profiles[1].lists(name.as_bytes()), listed, "{name}");
+    }
+    assert_eq!(compiled("profile.a.dns = \"deny\"", &[]).profiles[1].table.guards & 3, 1);
+}
+
+#[test]
+fn a_camera_has_its_addresses_and_its_mode() {
+    let policy = compiled(EVERYTHING, &[]);
+    let camera = policy.cameras.values().next().unwrap();
+    assert_eq!(camera.flags, Camera::AUDIT | Camera::BOUND);
+    assert!(camera.has_bound4(u32::from_ne_bytes([192, 168, 1, 31]), Forgotten::new(0)));
+    assert!(!camera.has_bound4(0, Forgotten::new(0)));
+    let address = |text: &str| halves(text.parse::<std::net::Ipv6Addr>().unwrap().octets());
+    assert!(camera.has_bound6(address("fd00:1::7"), Forgotten::new(0)));
+    assert!(!camera.has_bound6(address("fd00:2::7"), Forgotten::new(0)));
+}
+
+#[test]
+fn ports_have_entries_for_unknown_sources_unless_they_pass() {
+    let ports = vec![(3, Unknown::Pass), (4, Unknown::Drop), (5, Unknown::Profile(1))];
+    let config = config(EVERYTHING);
+    let surroundings = Surroundings { on_link: vec![], ports };
+    let policy = compile(&config, &surroundings).unwrap();
+    let strangers = |ifindex| policy.cameras.get(&Subject::Strangers(ifindex));
+    assert_eq!(strangers(3), None);
+    assert_eq!(strangers(4).unwrap().flags, Camera::STRANGERS | Camera::SEALED);
+    assert_eq!(strangers(5).unwrap().flags, Camera::STRANGERS);
+    assert_eq!(strangers(5).unwrap().profile, 1);
+
+    let ports = (1..=129).map(|ifindex| (ifindex, Unknown::Drop)).collect();
+    let over = compile(&config, &Surroundings { on_link: vec![], ports });
+    assert_eq!(over, Err(CompileError::TooManyPorts { count: 129 }));
 }

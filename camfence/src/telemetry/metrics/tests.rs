@@ -1,8 +1,6 @@
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use camfence_common::abi::CameraCounters;
-
-use std::time::Duration;
 
 use super::*;
 use crate::{

@@ -83,6 +83,13 @@ enum Lie {
     Pointer(Index),
     /// Only so much follows the name.
     Behind(usize),
+    /// A record of options as EDNS has it, of another type, or with data of another length than it
+    /// says.
+    Options {
+        kind: u8,
+        claimed: u8,
+        data: u8,
+    },
 }
 
 pub(super) fn draft() -> BoxedStrategy<Draft> {
@@ -114,6 +121,9 @@ fn lie() -> BoxedStrategy<Lie> {
         1 => any::<Index>().prop_map(Lie::Pointer),
         2 => (0..24_usize).prop_map(Lie::Behind),
         2 => (3..=5_usize).prop_map(Lie::Behind),
+        4 => (prop_oneof![9 => Just(41), 1 => any::<u8>()], 0..4_u8, 0..4_u8)
+            .prop_map(|(kind, claimed, data)| Lie::Options { kind, claimed, data }),
+        2 => (0..40_u8).prop_map(|data| Lie::Options { kind: 41, claimed: data, data }),
     ]
     .boxed()
 }
@@ -161,6 +171,11 @@ impl Lie {
                 query.name.extend([0xc0, 12]);
             }
             Self::Behind(bytes) => query.behind.resize(bytes, 0),
+            Self::Options { kind, claimed, data } => {
+                query.additional = 1;
+                query.behind.extend([0, 0, kind, 4, 208, 0, 0, 0, 0, 0, claimed]);
+                query.behind.extend(vec![7; data.into()]);
+            }
         }
     }
 }

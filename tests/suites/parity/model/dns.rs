@@ -22,8 +22,14 @@ pub(super) fn asks_for(names: &[DnsName], packet: &Packet, udp_length: u16) -> b
     }
     let (header, question) = body[UDP_HEADER..].split_at(DNS_HEADER);
     let first = packet.at + UDP_HEADER + DNS_HEADER;
+    let Some((asked, behind)) = labels(question, first) else { return false };
+    let at = first + question.len() - behind.len();
     is_query(header)
-        && labels(question, first).is_some_and(|asked| names.iter().any(|name| fits(name, &asked)))
+        && names.iter().any(|name| fits(name, &asked))
+        && match header[11] {
+            0 => behind.is_empty(),
+            _ => is_edns(behind, at),
+        }
 }
 
 /// A question, one, and nothing else but perhaps EDNS.
@@ -34,9 +40,18 @@ fn is_query(header: &[u8]) -> bool {
         && matches!(header[10..], [0, 0 | 1])
 }
 
-/// The labels of the question's name, in lower case, if it and what follows it is sound. `at` is
+/// One record of EDNS and nothing behind it: the root, type 41, class and lifetime of any value,
+/// and as many bytes as it says. `at` is where it starts in the frame.
+fn is_edns(record: &[u8], at: usize) -> bool {
+    const LENGTH: usize = 9;
+    let Some((fixed, data)) = record.split_at_checked(LENGTH + 2) else { return false };
+    let length = usize::from(u16::from_be_bytes([fixed[LENGTH], fixed[LENGTH + 1]]));
+    fixed[..3] == [0, 0, 41] && data.len() == length && !starts_too_late(at + LENGTH + 1)
+}
+
+/// The labels of the question's name, in lower case, and what follows its type and class. `at` is
 /// where it starts in the frame.
-fn labels(question: &[u8], at: usize) -> Option<Labels> {
+fn labels(question: &[u8], at: usize) -> Option<(Labels, &[u8])> {
     let mut labels = Labels::new();
     let mut rest = question;
     loop {
@@ -46,9 +61,9 @@ fn labels(question: &[u8], at: usize) -> Option<Labels> {
         }
         let (&length, behind) = rest.split_first()?;
         if length == 0 {
-            let sound =
-                !labels.is_empty() && taken < LONGEST_NAME && behind.len() >= TYPE_AND_CLASS;
-            return sound.then_some(labels);
+            let (_, behind) = behind.split_at_checked(TYPE_AND_CLASS)?;
+            let sound = !labels.is_empty() && taken < LONGEST_NAME;
+            return sound.then_some((labels, behind));
         }
         let (label, behind) = behind.split_at_checked(length.into())?;
         if length > 63 || !label.iter().all(|byte| is_name_byte(*byte)) {

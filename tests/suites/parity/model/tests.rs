@@ -185,6 +185,10 @@ fn a_bound_camera_sends_as_itself() {
 fn dns_is_asked_only_for_what_is_listed() {
     let names = vec![policies::name("*.example.net"), policies::name("ntp.org")];
     let ask = |query: Query| to(NVR).udp(5000, 53).payload(query.bytes());
+    let edns = |record: [u8; 11]| {
+        let query = Query::of("ntp.org");
+        Query { additional: 1, behind: [&query.behind[..], &record].concat(), ..query }
+    };
     let config = guarded(config::Dns::Only(names));
     expect(
         &config,
@@ -196,7 +200,9 @@ fn dns_is_asked_only_for_what_is_listed() {
             ("the suffix itself", ask(Query::of("example.net")), Dns),
             ("a look-alike", ask(Query::of("badexample.net")), Dns),
             ("two questions", ask(Query { questions: 2, ..Query::of("ntp.org") }), Dns),
-            ("EDNS", ask(Query { additional: 1, ..Query::of("ntp.org") }), Local),
+            ("EDNS", ask(edns([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0])), Local),
+            ("no EDNS", ask(edns([0, 0, 6, 4, 208, 0, 0, 0, 0, 0, 0])), Dns),
+            ("EDNS cut", ask(edns([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 1])), Dns),
             ("a response", ask(Query { flags: 0x8000, ..Query::of("ntp.org") }), Dns),
             ("UDP length", ask(Query::of("ntp.org")).claim_udp_length(30), Dns),
             ("first fragment", ask(Query::of("ntp.org")).first_fragment(), Dns),

@@ -1,0 +1,283 @@
+//! The lists in the documentation come from the code. Each stands between two comments,
+//! `<!-- NAME -->` and `<!-- end of NAME -->`;
+//! `CAMFENCE_WRITE_DOCS=1 cargo test -p camfence --lib docs` writes them.
+
+use std::{env, fmt::Display, fs, path::PathBuf};
+
+use camfence_common::{
+    limits::{
+        DEFAULT_MAX_CAMERAS, MAX_ALLOWANCES, MAX_BOUND, MAX_CAMERAS, MAX_DNS_NAMES,
+        MAX_LOCAL_PREFIXES, MAX_PROFILES, MAX_SIGHTINGS, MAX_STRANGER_PORTS,
+    },
+    packet::MAX_OFFSET,
+    reason::{Effect, Reason},
+    wire::{ethernet::MAX_TAGS, extension::MAX_EXTENSIONS},
+};
+
+use crate::config::{Config, ConfigError, Dns, MAX_FILE_BYTES, PRESETS};
+
+/// A list's name, and what makes it.
+type List = (&'static str, fn() -> String);
+
+/// The documents, and their lists.
+const DOCUMENTS: [(&str, &[List]); 2] = [
+    ("README.md", &[("reasons", reasons)]),
+    (
+        "docs/policy.md",
+        &[
+            ("presets", presets),
+            ("mistakes", mistakes),
+            ("defaults", defaults),
+            ("reasons", reasons),
+            ("limits", limits),
+        ],
+    ),
+];
+
+fn path(document: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(document)
+}
+
+fn read(document: &str) -> String {
+    let path = path(document);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A document with another list of this name.
+fn with_list(text: &str, name: &str, list: &str) -> String {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("no line {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no line {end}"));
+    [before, &begin, list, &end, after].concat()
+}
+
+/// A table.
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let header: Vec<String> = header.iter().map(ToString::to_string).collect();
+    let rule = "|---".repeat(header.len()) + "|\n";
+    let rows = rows.into_iter().map(|cells| line(&cells)).collect::<String>();
+    line(&header) + &rule + &rows
+}
+
+fn code(text: impl Display) -> String {
+    format!("`{text}`")
+}
+
+/// A number with a comma for each thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|part| str::from_utf8(part).unwrap()).collect();
+    parts.join(",")
+}
+
+fn reasons() -> String {
+    let row = |reason: Reason| {
+        let effect = match reason.effect() {
+            Effect::Pass => "passed",
+            Effect::Drop => "dropped",
+        };
+        let mut description = reason.description().trim_end_matches('.').to_owned();
+        if !["ARP", "IP"].iter().any(|acronym| description.starts_with(acronym)) {
+            description[..1].make_ascii_lowercase();
+        }
+        vec![code(reason.name()), effect.to_owned(), description]
+    };
+    table(&["reason", "frame", "what it means"], Reason::ALL.map(row))
+}
+
+fn presets() -> String {
+    let row = |preset: crate::config::Preset| {
+        vec![code(preset.name), preset.to_string(), preset.about.to_owned()]
+    };
+    table(&["preset", "stands for", "for"], PRESETS.map(row))
+}
+
+/// An entry of each kind that is refused, by the key it is written under.
+const MISTAKES: [(&str, &[&str]); 3] = [
+    (
+        "allow",
+        &[
+            "udp 123 to any",
+            "udp/123",
+            "ntp any",
+            " ntp to any",
+            "NTP to any",
+            "https to any",
+            "256 to any",
+            "47 to any",
+            "51 to any",
+            "ntp/123 to any",
+            "icmp/8 to any",
+            "udp/ntp to any",
+            "udp/65536 to any",
+            "tcp/90-80 to any",
+            "ntp to pool.ntp.org",
+            "ntp to 10.0.0.1/8",
+        ],
+    ),
+    ("dns", &["*", "cam.*.net", "192.168.1.1", "ntp..org", "my cam.example", "bücher.example"]),
+    ("addresses", &["driveway", "192.168.1.31/24", "127.0.0.1", "224.0.0.0/4", "0.0.0.0/0"]),
+];
+
+fn mistakes() -> String {
+    let rows = MISTAKES.into_iter().flat_map(|(key, entries)| {
+        entries.iter().map(move |entry| {
+            let (what, hint) = refusal(key, entry);
+            vec![code(key), code(format!("{entry:?}")), what, hint]
+        })
+    });
+    table(&["in", "written", "what is wrong", "hint"], rows)
+}
+
+/// What is wrong with an entry, and the hint.
+fn refusal(key: &str, entry: &str) -> (String, String) {
+    let (before, after) = match key {
+        "addresses" => ("[[camera]]\nmac = \"b0:c5:54:25:5b:0e\"\nname = \"x\"\n", ""),
+        _ => ("", "[profile.x]\n"),
+    };
+    let problems = parse(&format!("{before}{after}{key} = [{entry:?}]")).unwrap_err().problems;
+    let [problem] = &problems[..] else { panic!("{entry}: {problems:?}") };
+    let what = problem.what.strip_prefix(&format!("{entry:?}")).unwrap_or(&problem.what);
+    let cell = |text: &str| text.trim_start_matches(": ").trim().replace('*', "\\*");
+    (cell(what), cell(&problem.hint))
+}
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse("camfence.toml".as_ref(), text)
+}
+
+fn defaults() -> String {
+    let text = "[[camera]]\nmac = \"b0:c5:54:25:5b:0e\"\nname = \"driveway\"";
+    let config = parse(text).unwrap();
+    let (fence, profile, camera) = (&config.fence, &config.profiles[0], &config.cameras[0]);
+    assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
+    assert!(profile.allow.is_empty() && camera.addresses.is_empty());
+    assert!(!profile.local.auto && config.metrics.is_none());
+    let dns = match &profile.dns {
+        Dns::Pass => "pass",
+        Dns::Deny => "deny",
+        Dns::Only(_) => panic!("no name is listed unless it is written"),
+    };
+    let local: Vec<_> = profile.local.prefixes.iter().map(code).collect();
+    let row = |key: &str, value: String, why: &str| vec![key.to_owned(), value, why.to_owned()];
+    let of_fence = || "that of `[fence]`".to_owned();
+    let nothing = || "nothing".to_owned();
+    let rows = vec![
+        row("`[fence]` `interfaces`", nothing(), "only what you name is touched"),
+        row(
+            "`local`",
+            local.join(", "),
+            "the private networks: a home works without being described, and the internet does not route them",
+        ),
+        row(
+            "`unknown`",
+            code(config.word_for(fence.unknown)),
+            "a fence that goes up for one camera must not cut off the phones and the router",
+        ),
+        row("`mode`", code(fence.mode), "a fence that only counts looks like one and is none"),
+        row(
+            "`hook`",
+            code(fence.hook),
+            "XDP in the driver is fastest on hardware, and slows everybody down on a virtual port",
+        ),
+        row(
+            "`max_cameras`",
+            grouped(fence.max_cameras.into()),
+            "more than a home has, for less than a MiB on each CPU",
+        ),
+        row("`[interface.NAME]` `hook`, `unknown`", of_fence(), "one place to say it"),
+        row("`[profile.NAME]` `local`", of_fence(), "one list to keep right"),
+        row("`allow`", nothing(), "outside is what a fence is against"),
+        row(
+            "`dns`",
+            code(dns),
+            "cameras ask the router for the time server's and the recorder's name, and some do not \
+             start without an answer; but names carry data: list them, or deny, where you can",
+        ),
+        row(
+            "`port-mapping`",
+            code(profile.port_mapping),
+            "what comes in through a mapping to the camera is dropped here as `inbound`, and \
+             recorders are found by the same searches; deny it if the router opens ports to others \
+             than who asks",
+        ),
+        row(
+            "`rogue`",
+            code(profile.rogue),
+            "no camera has to be a router or a DHCP server, and one that is gets everybody's traffic",
+        ),
+        row(
+            "`[[camera]]` `profile`",
+            code(&config.profile_of(camera).name),
+            "it exists without being written",
+        ),
+        row(
+            "`addresses`",
+            "any".to_owned(),
+            "DHCP may give another tomorrow; bind those that have a fixed one",
+        ),
+        row("`mode`", of_fence(), "and `audit` if that is the fence's, whatever is written here"),
+        row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
+    ];
+    table(&["key", "default", "why"], rows)
+}
+
+fn limits() -> String {
+    let row = |what: &str, limit: u64| vec![what.to_owned(), grouped(limit)];
+    let rows = [
+        row("cameras, if `max_cameras` says nothing", DEFAULT_MAX_CAMERAS.into()),
+        row("cameras, if it does", MAX_CAMERAS.into()),
+        row("profiles, with `default`", MAX_PROFILES as u64),
+        row(
+            "networks in `local`, of each family, with those of `\"auto\"`",
+            MAX_LOCAL_PREFIXES as u64,
+        ),
+        row("allowances of a profile, presets written out", MAX_ALLOWANCES as u64),
+        row("names in a profile's `dns`", MAX_DNS_NAMES as u64),
+        row("`addresses` of a camera, of each family", MAX_BOUND as u64),
+        row("ports where `unknown` is not `\"pass\"`", MAX_STRANGER_PORTS.into()),
+        row("unknown sources that are remembered; of more, those seen last", MAX_SIGHTINGS.into()),
+        row("VLAN tags of a camera's frame; more are `malformed`", MAX_TAGS as u64),
+        row("IPv6 extension headers; more are `malformed`", MAX_EXTENSIONS as u64),
+        row("offset in a frame at which a header may start", MAX_OFFSET as u64),
+        row("bytes of the configuration file", MAX_FILE_BYTES),
+    ];
+    // All of them have a row.
+    let source = include_str!("../../camfence-common/src/limits.rs");
+    assert_eq!(rows.len() - 4, source.matches("pub const").count());
+    table(&["what", "limit"], rows)
+}
+
+#[test]
+fn lists_are_those_of_the_code() {
+    let writes = env::var_os("CAMFENCE_WRITE_DOCS").is_some();
+    for (document, lists) in DOCUMENTS {
+        for (name, list) in lists {
+            let written = read(document);
+            let right = with_list(&written, name, &list());
+            if writes {
+                fs::write(path(document), right).expect("the document can be written");
+            } else {
+                assert!(
+                    written == right,
+                    "{document}: the list \"{name}\" should be\n{}\n\
+                     CAMFENCE_WRITE_DOCS=1 cargo test -p camfence --lib docs writes it",
+                    list(),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn examples_are_configurations() {
+    for (document, _) in DOCUMENTS {
+        let text = read(document);
+        let examples = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next());
+        for example in examples.flatten() {
+            parse(example).unwrap_or_else(|error| panic!("{document}: {error}\n{example}"));
+        }
+    }
+}

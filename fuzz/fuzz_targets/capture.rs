@@ -1,0 +1,4 @@
+//! Fuzzes the capture reader.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| camfence_fuzz::capture(data));
