@@ -49,7 +49,6 @@ fn expected(times: usize) -> Value {
         "bystanders": answer,
         "cameras": [{
             "name": "driveway", "mac": CAM.to_string(), "profile": "default", "mode": "enforce",
-            "open_seconds": null,
             "outbound": {"passed": home, "dropped": away,
                 "reasons": {"not-local": away, "local": home}},
             "inbound": {"passed": none, "dropped": answer, "reasons": {"inbound": answer}},

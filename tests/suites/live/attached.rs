@@ -93,7 +93,6 @@ pub(crate) fn shown(attachment: Attachment, name: &str, ifindex: u32) -> Value {
         "outbound": {"hook": outbound.0, "mode": outbound.1},
         "inbound": {"hook": inbound.0, "mode": inbound.1},
         "enforcing": true,
-        "unknown": null,
     })
 }
 

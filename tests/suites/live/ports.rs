@@ -54,7 +54,7 @@ fn a_direct_port_that_is_gone_is_shown_as_such() -> Result<()> {
     lab.unplug("driveway")?;
     let port = fence.port("driveway")?;
     let gone = json!({"name": "port-driveway", "ifindex": null, "outbound": null, "inbound": null,
-        "enforcing": false, "unknown": null});
+        "enforcing": false});
     assert_eq!(port, gone);
     Ok(())
 }
