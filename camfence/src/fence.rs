@@ -182,15 +182,11 @@ impl Standing {
         port.attached(direction).is_some() && !self.only_audits()
     }
 
-    /// Whether every camera is in audit; of a fence without cameras, all unknown sources that are
-    /// judged.
+    /// Whether every camera is in audit, and so are the unknown sources that are judged.
     pub fn only_audits(&self) -> bool {
         let strangers = self.ports.iter().filter_map(|port| port.strangers.as_ref());
-        let judged: Vec<&LiveCamera> = if self.cameras.is_empty() {
-            strangers.map(|strangers| &strangers.live).collect()
-        } else {
-            self.cameras.values().collect()
-        };
+        let strangers = strangers.map(|strangers| &strangers.live);
+        let judged: Vec<&LiveCamera> = self.cameras.values().chain(strangers).collect();
         !judged.is_empty() && judged.iter().all(|live| live.mode == Mode::Audit)
     }
 }

@@ -100,27 +100,21 @@ fn what_never_happened_has_no_series() {
 }
 
 #[test]
-fn nothing_is_enforced_where_every_camera_is_audited() {
-    let mut standing = standing();
-    standing.cameras.values_mut().for_each(|camera| camera.mode = Mode::Audit);
-    assert_eq!(enforcing(standing), 0);
-}
-
-#[test]
-fn without_cameras_it_is_the_unknown_sources_that_may_be_audited() {
-    let alone = |mode| {
+fn nothing_is_enforced_where_all_that_is_judged_is_audited() {
+    let with = |cameras, strangers| {
         let mut standing = standing();
-        standing.cameras.clear();
-        for strangers in standing.ports.iter_mut().filter_map(|port| port.strangers.as_mut()) {
-            strangers.live.mode = mode;
+        standing.cameras.values_mut().for_each(|camera| camera.mode = cameras);
+        for port in standing.ports.iter_mut().filter_map(|port| port.strangers.as_mut()) {
+            port.live.mode = strangers;
         }
         standing
     };
-    assert_eq!(enforcing(alone(Mode::Enforce)), 2);
-    assert_eq!(enforcing(alone(Mode::Audit)), 0);
-    let ports =
-        alone(Mode::Audit).ports.into_iter().map(|port| PortState { strangers: None, ..port });
-    assert_eq!(enforcing(Standing { ports: ports.collect(), cameras: BTreeMap::new() }), 2);
+    assert_eq!(enforcing(with(Mode::Audit, Mode::Audit)), 0);
+    assert_eq!(enforcing(with(Mode::Audit, Mode::Enforce)), 2, "a seal drops");
+    assert_eq!(enforcing(with(Mode::Enforce, Mode::Audit)), 2);
+    let mut none = with(Mode::Audit, Mode::Audit);
+    none.cameras.clear();
+    assert_eq!(enforcing(none), 0, "strangers alone");
 }
 
 /// How many series say that the fence enforces; there are four.
