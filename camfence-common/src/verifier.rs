@@ -54,8 +54,9 @@ pub fn settle(answer: bool, unknown: Unknown) -> bool {
     forget(usize::from(answer), unknown) & 1 != 0
 }
 
-/// Keeps LLVM from seeing that two addresses are the same, so that it reads through the very
-/// register that was compared with the packet's end: the one the verifier knows to be in bounds.
+/// Keeps LLVM from seeing where a number comes from: an address, so that it reads through the very
+/// register that was compared with the packet's end, the one the verifier knows to be in bounds; an
+/// index, so that it is computed before an address is moved by it.
 #[cfg(target_arch = "bpf")]
 #[inline(always)]
 pub fn opaque(address: usize) -> usize {
@@ -67,7 +68,7 @@ pub fn opaque(address: usize) -> usize {
     address
 }
 
-/// Keeps LLVM from seeing that two addresses are the same.
+/// Keeps LLVM from seeing where a number comes from.
 #[cfg(not(target_arch = "bpf"))]
 #[inline(always)]
 pub const fn opaque(address: usize) -> usize {
