@@ -68,8 +68,9 @@ pub const fn low16(packed: usize) -> u16 {
     (packed & 0xffff) as u16
 }
 
-/// Keeps LLVM from seeing that two addresses are the same, so that it reads through the very
-/// register that was compared with the packet's end: the one the verifier knows to be in bounds.
+/// Keeps LLVM from seeing where a number comes from: an address, so that it reads through the very
+/// register that was compared with the packet's end, the one the verifier knows to be in bounds; an
+/// index, so that it is computed before an address is moved by it.
 #[cfg(target_arch = "bpf")]
 #[inline(always)]
 pub fn opaque(address: usize) -> usize {
@@ -81,7 +82,7 @@ pub fn opaque(address: usize) -> usize {
     address
 }
 
-/// Keeps LLVM from seeing that two addresses are the same.
+/// Keeps LLVM from seeing where a number comes from.
 #[cfg(not(target_arch = "bpf"))]
 #[inline(always)]
 pub const fn opaque(address: usize) -> usize {

@@ -6,7 +6,7 @@ use super::{Malformed, Parsed, extension::Transport};
 use crate::{
     abi::{MAX_NAME, NameKey},
     packet::Packet,
-    verifier::{Unknown, forget, low16},
+    verifier::{Unknown, forget, low16, opaque},
 };
 
 /// Port of servers.
@@ -37,6 +37,9 @@ const _: () = assert!(LAST + 1 - PREFIX_LEN - PROFILE_LEN == 0xff);
 
 /// Bytes of [`Name`]: a key may begin anywhere in the first 256 and is read whole.
 const SIZE: usize = 520;
+/// Changes no index that a byte is put at.
+const MASK: usize = 0x1ff;
+const _: () = assert!(LAST <= MASK && MASK < SIZE);
 
 /// A name as a [`NameKey`] has it, with room before it for what else an LPM
 /// trie's key begins with. It is put down from the end on, as a message has the labels of a name
@@ -53,7 +56,9 @@ impl Name {
 
     #[inline(always)]
     fn put(&mut self, index: usize, byte: u8) -> Parsed<()> {
-        *self.bytes.get_mut(LAST - index).ok_or(Malformed)? = byte;
+        // LLVM would subtract from the address first, and kernel 7.2 refuses one that is below its
+        // map's value. A mask costs the verifier less than a comparison.
+        *self.bytes.get_mut(opaque(LAST - index) & MASK).ok_or(Malformed)? = byte;
         Ok(())
     }
 

@@ -158,7 +158,8 @@ fn refused(program: &str, error: &ProgramError) -> KernelError {
 
 /// Whether a line of the verifier's log says how hard it worked, rather than what it found.
 fn is_statistic(line: &str) -> bool {
-    const STATISTICS: [&str; 3] = ["processed ", "stack depth ", "verification time "];
+    const STATISTICS: [&str; 5] =
+        ["processed ", "insns processed ", "stack depth ", "subprog ", "verification time "];
     line.trim().is_empty() || STATISTICS.iter().any(|start| line.starts_with(start))
 }
 
