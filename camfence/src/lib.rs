@@ -7,6 +7,7 @@
 pub mod capture;
 pub mod config;
 pub mod daemon;
+pub mod explain;
 pub mod fence;
 pub mod kernel;
 pub mod operations;
