@@ -5,6 +5,7 @@ mod add;
 mod change;
 mod check;
 mod down;
+mod explain;
 mod failure;
 mod list;
 mod output;
@@ -73,6 +74,8 @@ enum Verb {
     Status,
     /// Check the configuration
     Check,
+    /// Say what happens to a frame, and which line of the configuration decides
+    Explain(explain::Arguments),
     /// Run captures through the programs and the policy; no interface is touched
     Replay(replay::Arguments),
 }
@@ -121,6 +124,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
         Verb::Check => check::run(options),
+        Verb::Explain(arguments) => explain::run(options, arguments),
         Verb::Replay(arguments) => replay::run(options, arguments),
     }
 }

@@ -10,13 +10,13 @@ mod profile;
 
 use std::{collections::HashMap, ops::Range, path::Path};
 
+use self::profile::Places;
+pub(super) use self::profile::no_such_profile;
 pub use self::{
     allowance::read_traffic,
     camera::{check_mac, check_name},
     dns::read_name,
 };
-use self::profile::Places;
-pub(super) use self::profile::no_such_profile;
 use super::{
     Config, Metrics, Problem,
     error::{Lines, quoted},

@@ -74,7 +74,10 @@ impl Question {
     /// Reads the words; `source` is the camera's own address if it was given.
     pub fn parse(words: &[String], source: Option<IpAddr>) -> Result<Self, Problem> {
         let [device, way, peer, rest @ ..] = words else {
-            return Err(Problem::new("a camera, \"to\" or \"from\" and an address are needed", FORM));
+            return Err(Problem::new(
+                "a camera, \"to\" or \"from\" and an address are needed",
+                FORM,
+            ));
         };
         let direction = direction(way)?;
         let peer = address(peer)?;
@@ -185,7 +188,9 @@ impl Question {
     ) -> Vec<String> {
         let mut notes = Vec::from_iter(self.assumed());
         if ruling.reason == Reason::Spoof && self.source.is_none() {
-            notes.push("no address of this family is bound; --source says which it sends from".into());
+            notes.push(
+                "no address of this family is bound; --source says which it sends from".into(),
+            );
         }
         let Some(profile) = profile else { return notes };
         notes.extend(self.about_guard(profile, ruling.reason));
@@ -211,9 +216,7 @@ impl Question {
             Some((Protocol::Tcp | Protocol::Udp, None)) => {
                 Some(format!("no port was given: taken as port {ORDINARY_PORT}"))
             }
-            Some((Protocol::Icmp, _)) => {
-                Some("taken as an echo request, as ping sends".into())
-            }
+            Some((Protocol::Icmp, _)) => Some("taken as an echo request, as ping sends".into()),
             Some(_) => None,
         }
     }
