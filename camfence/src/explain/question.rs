@@ -301,10 +301,20 @@ fn own_address(peer: IpAddr, camera: Option<&Camera>, profile: Option<&Profile>)
     let local = profile.map_or(&[][..], |profile| &profile.local.prefixes);
     let fits = |net: &&IpNet| net.addr().is_ipv4() == peer.is_ipv4();
     let first = bound.iter().chain(local).find(fits).and_then(|net| net.hosts().next());
-    first.unwrap_or(match peer {
-        IpAddr::V4(_) => Ipv4Addr::new(169, 254, 0, 2).into(),
-        IpAddr::V6(_) => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2).into(),
-    })
+    first.unwrap_or_else(|| own_by_peer(peer))
+}
+
+/// One of nobody's networks (RFC 5737, RFC 3849), unless link-local addresses talk to the peer: those
+/// are each device's own.
+fn own_by_peer(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(peer) if peer.is_link_local() => Ipv4Addr::new(169, 254, 0, 2).into(),
+        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 2).into(),
+        IpAddr::V6(peer) if peer.is_unicast_link_local() || peer.is_multicast() => {
+            Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2).into()
+        }
+        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into(),
+    }
 }
 
 fn about_stranger(config: &Config, mac: Mac) -> Vec<String> {
