@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 10] =
-    ["run", "up", "down", "reload", "add", "remove", "list", "status", "check", "replay"];
+const VERBS: [&str; 11] = [
+    "run", "up", "down", "reload", "add", "remove", "list", "status", "check", "explain", "replay",
+];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {
     let output = std::process::Command::new(binary()?).args(arguments).output()?;
@@ -39,7 +40,7 @@ fn every_verb_has_help_and_a_version() -> Result<()> {
 
 #[test]
 fn usage_errors_end_with_two() -> Result<()> {
-    let wrong: [&[&str]; 13] = [
+    let wrong: [&[&str]; 14] = [
         &["frobnicate"],
         &["up", "extra"],
         &["up", "--frob"],
@@ -53,6 +54,7 @@ fn usage_errors_end_with_two() -> Result<()> {
         &["add", "b0:c5:54:25:5b:0e", "--name"],
         &["remove"],
         &["replay"],
+        &["explain"],
     ];
     // Without any argument it says what there is.
     let (code, stdout, stderr) = plain(&[])?;
