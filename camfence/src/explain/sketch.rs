@@ -19,8 +19,8 @@ pub(super) fn sketch(bytes: &[u8]) -> String {
         return format!("{} bytes, no Ethernet header", bytes.len());
     };
     let tags = packet.vlan_ids();
-    let tags: String = tags.iter().map(|tag| format!("vlan {} ", tag.value())).collect();
-    tags + &inside(&packet)
+    let tags = tags.iter().map(|tag| format!("vlan {}", tag.value()));
+    tags.chain([inside(&packet)]).collect::<Vec<_>>().join(" ")
 }
 
 fn inside(packet: &LaxSlicedPacket<'_>) -> String {
