@@ -1,26 +1,31 @@
 //! Replaying captures: every frame through the real programs and the real policy, no interface
 //! touched.
+//!
+//! The core on the host judges every frame too. It has to say the same: [`Replay::check`].
 
-use std::{collections::BTreeMap, path::Path};
+mod disagreement;
+
+use std::{collections::BTreeMap, io, path::Path};
 
 use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{Camera, CameraCounters, Subject, Tally},
+    abi::{CameraCounters, Subject, Tally},
     packet::{Bytes, Packet},
     reason::Direction,
-    verdict,
     wire::ethernet,
 };
 use rustix::io::Errno;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use self::disagreement::{Difference, Disagreement};
 use crate::{
     capture::{self, CaptureError, Frame},
     config::Config,
+    explain::{Explainer, Explanation, Ruling},
     kernel::{
         KernelError,
-        runner::{PORT, Program, Runner},
+        runner::{Outcome, PORT, Program, Runner},
     },
     policy::compile::{CompileError, CompiledPolicy, Surroundings, compile},
     telemetry::report::{CameraReport, Count},
@@ -38,6 +43,12 @@ pub enum ReplayError {
     /// The policy.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// What was found about a frame cannot be told.
+    #[error("writing the output")]
+    Output(#[source] io::Error),
+    /// Kernel and host do not say the same.
+    #[error(transparent)]
+    Disagreement(#[from] Disagreement),
 }
 
 impl ReplayError {
@@ -47,7 +58,27 @@ impl ReplayError {
             Self::Capture(error) => Some(error.hint()),
             Self::Kernel(error) => error.hint(),
             Self::Compile(error) => Some(error.hint()),
+            Self::Output(_) => None,
+            Self::Disagreement(_) => Some(Disagreement::HINT.into()),
         }
+    }
+}
+
+/// A frame of a capture that was judged, in one direction.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// Its number in the capture, from 1.
+    pub number: u64,
+    direction: Direction,
+    frame: Frame<'a>,
+    explainer: Explainer<'a>,
+    ruling: Ruling<'a>,
+}
+
+impl Judged<'_> {
+    /// Why it passes or is dropped.
+    pub fn explain(&self) -> Explanation {
+        self.explainer.explain(self.direction, &self.frame, self.ruling)
     }
 }
 
@@ -69,6 +100,10 @@ pub struct Replay<'a> {
     runner: Runner,
     /// Counters of the frames that the kernel takes from a wire but not for a test run.
     judged_here: BTreeMap<Subject, CameraCounters>,
+    /// What the host would have counted of the frames that the kernel ran.
+    expected: BTreeMap<Subject, CameraCounters>,
+    /// The first frame, of all, that the kernel let pass and the host did not, or the reverse.
+    first_difference: Option<u64>,
     frames: u64,
     bystanders: Count,
 }
@@ -90,18 +125,40 @@ impl<'a> Replay<'a> {
             config,
             policy,
             judged_here: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            first_difference: None,
             frames: 0,
             bystanders: Count::default(),
         })
     }
 
     /// Runs every frame of a capture. `progress` is told how many frames were run so far.
-    pub fn run(&mut self, path: &Path, mut progress: impl FnMut(u64)) -> Result<(), ReplayError> {
+    pub fn run(&mut self, path: &Path, progress: impl FnMut(u64)) -> Result<(), ReplayError> {
+        self.run_each(path, |_| Ok(()), progress)
+    }
+
+    /// The same; `each` is told of every frame of a device that is judged, in each direction, and ends
+    /// the run by failing.
+    pub fn run_each(
+        &mut self,
+        path: &Path,
+        mut each: impl FnMut(&Judged<'_>) -> io::Result<()>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(), ReplayError> {
+        let mut number = 0;
         capture::for_each_frame(path, |frame| {
-            self.run_frame(frame)?;
+            number += 1;
+            self.run_frame(frame, number, &mut each)?;
             progress(self.frames);
             Ok(())
         })
+    }
+
+    /// Compares what the kernel counted with what the host would have.
+    pub fn check(&self) -> Result<(), ReplayError> {
+        let counted = self.runner.all_counters()?;
+        let found = Disagreement::between(&counted, &self.expected, self.first_difference);
+        found.map_or(Ok(()), |disagreement| Err(disagreement.into()))
     }
 
     /// What was counted.
@@ -122,7 +179,12 @@ impl<'a> Replay<'a> {
         })
     }
 
-    fn run_frame(&mut self, frame: Frame<'_>) -> Result<(), ReplayError> {
+    fn run_frame(
+        &mut self,
+        frame: Frame<'_>,
+        number: u64,
+        each: &mut impl FnMut(&Judged<'_>) -> io::Result<()>,
+    ) -> Result<(), ReplayError> {
         self.frames += 1;
         let source = ethernet::camera_mac(frame.bytes, Direction::Outbound);
         if source.is_none_or(|mac| !self.policy.cameras.contains_key(&Subject::Camera(mac))) {
@@ -130,34 +192,49 @@ impl<'a> Replay<'a> {
             self.bystanders.bytes += frame.wire_len as u64;
         }
         for direction in Direction::ALL {
-            match self.runner.run(Program::tc(direction), frame.bytes, frame.wire_len) {
-                // A test run wants a whole Ethernet header, on newer kernels a whole IP header
-                // behind it, and no more than 64 KiB.
-                Err(error) if error.errno() == Some(Errno::INVAL) => {
-                    self.judge_here(direction, frame);
-                }
-                outcome => {
-                    outcome?;
-                }
+            let outcome = self.run_in_kernel(direction, frame)?;
+            let explainer = Explainer { config: self.config, policy: &self.policy, port: PORT };
+            let ruling = explainer.judge(direction, &frame);
+            let drops = ruling.is_some_and(|ruling| ruling.drops());
+            if outcome.is_some_and(|outcome| (outcome == Outcome::Dropped) != drops) {
+                self.first_difference.get_or_insert(self.frames);
             }
+            let Some(ruling) = ruling else { continue };
+            let counters = match outcome {
+                Some(_) => &mut self.expected,
+                None => &mut self.judged_here,
+            };
+            count(counters, direction, &frame, &ruling);
+            each(&Judged { number, direction, frame, explainer, ruling })
+                .map_err(ReplayError::Output)?;
         }
         Ok(())
     }
 
-    /// Judges a frame by the same core, without the kernel.
-    fn judge_here(&mut self, direction: Direction, frame: Frame<'_>) {
-        let Some(camera) = verdict::find(direction, frame.bytes, &self.policy, || PORT) else {
-            return;
-        };
-        let subject = match ethernet::camera_mac(frame.bytes, direction) {
-            Some(mac) if !camera.is(Camera::STRANGERS) => Subject::Camera(mac),
-            _ => Subject::Strangers(PORT),
-        };
-        let reason = verdict::judge(direction, &frame, &self.policy, camera).reason;
-        let counters = self.judged_here.entry(subject).or_insert_with(CameraCounters::zeroed);
-        counters.by[direction.index()][reason.index()]
-            .add(Tally { packets: 1, bytes: frame.wire_len as u64 });
+    /// What the kernel did with a frame; none if it does not run such a one.
+    fn run_in_kernel(
+        &mut self,
+        direction: Direction,
+        frame: Frame<'_>,
+    ) -> Result<Option<Outcome>, ReplayError> {
+        match self.runner.run(Program::tc(direction), frame.bytes, frame.wire_len) {
+            // A test run wants a whole Ethernet header, on newer kernels a whole IP header
+            // behind it, and no more than 64 KiB.
+            Err(error) if error.errno() == Some(Errno::INVAL) => Ok(None),
+            outcome => Ok(Some(outcome?)),
+        }
     }
+}
+
+fn count(
+    counters: &mut BTreeMap<Subject, CameraCounters>,
+    direction: Direction,
+    frame: &Frame<'_>,
+    ruling: &Ruling<'_>,
+) {
+    let counters = counters.entry(ruling.subject(PORT)).or_insert_with(CameraCounters::zeroed);
+    counters.by[direction.index()][ruling.reason.index()]
+        .add(Tally { packets: 1, bytes: frame.wire_len as u64 });
 }
 
 impl Bytes for Frame<'_> {

@@ -1,8 +1,11 @@
 //! Errors as a user sees them: a line that says what and where, and a hint.
 
+use std::process::ExitCode;
+
 use camfence::{
-    config::ConfigError,
+    config::{ConfigError, Problem},
     daemon::{DaemonError, client::ClientError, protocol::Failure},
+    explain::QuestionError,
     fence::FenceError,
     kernel::KernelError,
     operations::OperationError,
@@ -21,6 +24,14 @@ pub(crate) fn print(error: &anyhow::Error) {
     if let Some(hint) = error.chain().find_map(hint) {
         eprintln!("hint: {}", one_line(&hint));
     }
+}
+
+/// Prints what is wrong with words on the command line; the exit code is that of wrong usage.
+pub(crate) fn usage(problem: &Problem) -> ExitCode {
+    const USAGE: u8 = 2;
+    eprintln!("error: {}", problem.what);
+    eprintln!("hint: {}", problem.hint);
+    ExitCode::from(USAGE)
 }
 
 fn print_problems(error: &ConfigError) {
@@ -58,6 +69,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<FenceError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<QuestionError>() {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<ReplayError>() {

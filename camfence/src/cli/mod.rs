@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod close;
 mod down;
+mod explain;
 mod failure;
 mod list;
 mod open;
@@ -82,6 +83,8 @@ enum Verb {
     Unknown,
     /// Check the configuration
     Check,
+    /// Say what happens to a frame, and which line of the configuration decides
+    Explain(explain::Arguments),
     /// Run captures through the programs and the policy; no interface is touched
     Replay(replay::Arguments),
 }
@@ -133,6 +136,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Check => check::run(options),
+        Verb::Explain(arguments) => explain::run(options, arguments),
         Verb::Replay(arguments) => replay::run(options, arguments),
     }
 }

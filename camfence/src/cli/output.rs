@@ -1,13 +1,34 @@
 //! What is printed: JSON for scripts, tables for people.
 
+use std::{
+    fmt,
+    io::{self, BufWriter, StdoutLock, Write as _},
+};
+
 use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 /// Prints a line to stdout. That nobody reads it (a closed pipe) is not an error.
 pub(crate) fn line(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Many lines to stdout. Unlike those of [`line`], they fail when nobody reads them.
+pub(crate) struct Lines(BufWriter<StdoutLock<'static>>);
+
+impl Lines {
+    pub(crate) fn new() -> Self {
+        Self(BufWriter::new(io::stdout().lock()))
+    }
+
+    pub(crate) fn print(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        writeln!(self.0, "{text}")
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Prints a value as JSON.

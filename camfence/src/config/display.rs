@@ -42,7 +42,7 @@ impl fmt::Display for Allowance {
 }
 
 /// A network of one as its address.
-fn network(net: IpNet) -> impl fmt::Display {
+pub(crate) fn network(net: IpNet) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         if net.prefix_len() == net.max_prefix_len() {
             write!(f, "{}", net.addr())

@@ -67,7 +67,7 @@ impl error::Error for ConfigError {}
 const QUOTE_MAX: usize = 80;
 
 /// The user's own text in quotes: shortened, and with nothing in it that upsets a terminal.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let (text, more) = shortened(text);
     if more { format!("\"{}…\"", text.escape_debug()) } else { format!("{text:?}") }
 }

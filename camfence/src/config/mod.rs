@@ -24,10 +24,11 @@ use camfence_common::mac::Mac;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use self::error::Lines;
+pub(crate) use self::{display::network, error::quoted, validate::suggestion};
 pub use self::{
     error::{ConfigError, Problem},
     presets::{PRESETS, Preset},
-    validate::{NAME_MAX_BYTES, check_mac, check_name},
+    validate::{NAME_MAX_BYTES, check_mac, check_name, read_name, read_traffic},
 };
 
 /// Where the configuration is unless the command line says otherwise.

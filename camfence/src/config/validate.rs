@@ -10,9 +10,13 @@ mod profile;
 
 use std::{collections::HashMap, ops::Range, path::Path};
 
-pub use self::camera::{NAME_MAX_BYTES, check_mac, check_name};
 use self::profile::Places;
 pub(super) use self::profile::no_such_profile;
+pub use self::{
+    allowance::read_traffic,
+    camera::{NAME_MAX_BYTES, check_mac, check_name},
+    dns::read_name,
+};
 use super::{
     Config, Metrics, Problem,
     error::{Lines, quoted},
@@ -118,7 +122,7 @@ impl Check<'_> {
 const LISTED: usize = 10;
 
 /// A hint that says what was probably meant, and what there is.
-pub(super) fn suggestion(word: &str, known: &[&str], kind: &str) -> String {
+pub(crate) fn suggestion(word: &str, known: &[&str], kind: &str) -> String {
     let list = listed(known, kind);
     match closest(word, known.iter().copied()) {
         Some(meant) => format!("did you mean \"{meant}\"? {list}"),

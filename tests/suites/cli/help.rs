@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
-    "check", "replay",
+    "check", "explain", "replay",
 ];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {
@@ -41,7 +41,7 @@ fn every_verb_has_help_and_a_version() -> Result<()> {
 
 #[test]
 fn usage_errors_end_with_two() -> Result<()> {
-    let wrong: [&[&str]; 22] = [
+    let wrong: [&[&str]; 23] = [
         &["frobnicate"],
         &["up", "extra"],
         &["up", "--frob"],
@@ -64,6 +64,7 @@ fn usage_errors_end_with_two() -> Result<()> {
         &["open", "--for", "10m"],
         &["close"],
         &["unknown", "driveway"],
+        &["explain"],
     ];
     // Without any argument it says what there is.
     let (code, stdout, stderr) = plain(&[])?;

@@ -3,8 +3,10 @@
 mod bench;
 mod captures;
 mod configuration;
+mod each;
 mod edits;
 mod environment;
+mod explain;
 mod help;
 mod opened;
 mod replay;

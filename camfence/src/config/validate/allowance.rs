@@ -89,8 +89,44 @@ fn words(text: &str) -> Result<(&str, &str), Problem> {
     }
 }
 
+/// Reads what one frame carries, in the words of allowances: `PROTO[/PORT]`, or a preset that stands
+/// for a single port. Tunnels are no mistake here.
+pub fn read_traffic(text: &str) -> Result<(Protocol, Option<u16>), Problem> {
+    let traffic = any_traffic(text)?;
+    let [(protocol, ports)] = traffic.as_slice() else {
+        let known = Preset::find(text).map_or_else(String::new, Preset::to_string);
+        let what = format!("{} stands for several: {known}", quoted(text));
+        return Err(Problem::new(what, "name one of them"));
+    };
+    match ports {
+        Some(ports) if ports.start() != ports.end() => {
+            let what = format!("{} is a range of ports, and a frame has one", quoted(text));
+            Err(Problem::new(what, format!("write {protocol}/{}", ports.start())))
+        }
+        ports => Ok((*protocol, ports.as_ref().map(|ports| *ports.start()))),
+    }
+}
+
 /// The protocols and ports that a protocol or a preset means.
 fn traffic(what: &str) -> Result<Vec<(Protocol, Ports)>, Problem> {
+    let traffic = any_traffic(what)?;
+    for &(protocol, _) in &traffic {
+        refuse_tunnel(protocol)?;
+    }
+    Ok(traffic)
+}
+
+fn refuse_tunnel(protocol: Protocol) -> Result<(), Problem> {
+    match protocol {
+        Protocol::Number(number) if extension::Protocol(number).is_tunnel() => {
+            let what = format!("protocol {number} is a tunnel");
+            Err(Problem::new(what, "tunnels are dropped wherever they go: remove this"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn any_traffic(what: &str) -> Result<Vec<(Protocol, Ports)>, Problem> {
     let (word, ports) = match what.split_once('/') {
         Some((word, ports)) => (word, Some(ports)),
         None => (what, None),
@@ -132,10 +168,6 @@ fn protocol_number(word: &str) -> Result<Protocol, Problem> {
         let what = format!("there is no protocol {}", quoted(word));
         return Err(Problem::new(what, "protocols have numbers from 0 to 255"));
     };
-    if extension::Protocol(number).is_tunnel() {
-        let what = format!("protocol {number} is a tunnel");
-        return Err(Problem::new(what, "tunnels are dropped wherever they go: remove this"));
-    }
     if EXTENSIONS.contains(&number) {
         let what = format!("protocol {number} is an extension header");
         let hint = "name what the packets carry behind it, like udp/123";

@@ -73,6 +73,15 @@ impl Check<'_> {
     }
 }
 
+/// Reads the name that a query asks for.
+pub fn read_name(text: &str) -> Result<DnsName, Problem> {
+    if text.contains('*') {
+        let what = format!("{} is not one name", quoted(text));
+        return Err(Problem::new(what, "write the name that is asked for, like pool.ntp.org"));
+    }
+    parse(text)
+}
+
 fn parse(text: &str) -> Result<DnsName, Problem> {
     let written = text.strip_suffix('.').unwrap_or(text);
     let (name, below) = match written.strip_prefix("*.") {
