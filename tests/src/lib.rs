@@ -5,6 +5,7 @@
 //! - [`bpffs`]: a private bpf filesystem for one test.
 //! - [`frame`]: Ethernet frames that read like sentences.
 //! - [`judge`]: a frame judged by the core on the host and by the programs in the kernel.
+//! - [`model`]: a second verdict, written from the rules, that shares no code with the core.
 //! - [`wire`]: complete frames into and out of an interface.
 //! - [`traffic`]: real sockets that talk from one namespace to another.
 //! - [`cmd`]: the `camfence` binary, run inside a namespace.
@@ -20,6 +21,7 @@ pub mod frame;
 pub mod judge;
 pub mod lab;
 mod leftovers;
+pub mod model;
 pub mod netns;
 pub mod traffic;
 pub mod wire;

@@ -11,9 +11,10 @@ use camfence_common::{
     abi,
     reason::{Direction, Reason},
 };
-use camfence_tests::judge::{Host, Kernel, Ruling, compiled, programs, runs};
-
-use crate::model::{self, Subject};
+use camfence_tests::{
+    judge::{Host, Kernel, Ruling, compiled, programs, runs},
+    model::{self, Subject},
+};
 
 /// The judges under one policy.
 pub(crate) struct Judges {

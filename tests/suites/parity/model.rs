@@ -13,9 +13,9 @@ use camfence_common::reason::{
 use camfence_tests::{
     Extension::{self, Authentication, DestinationOptions, Fragment as Part, HopByHop},
     Frame, IpOption, Mac, mac,
+    model::judge,
 };
 
-use super::judge;
 use crate::{
     frames::{dhcp, dns::Query},
     policies,

@@ -1,7 +1,14 @@
 //! What real cameras sent and received, through the core on the host and the programs in the
 //! kernel. `captures/README.md` says where the files come from.
 
-use std::{collections::BTreeMap, fs, path::Path};
+mod dissected;
+mod profiles;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, anyhow, ensure};
 use camfence_common::{
@@ -22,6 +29,9 @@ const DLINK: Mac = mac("b0:c5:54:25:5b:0e");
 const DAYCAM: Mac = mac("b0:c5:54:1c:71:85");
 const EDIMAX: Mac = mac("74:da:38:80:7a:08");
 const EDNET: Mac = mac("3c:49:37:03:17:db");
+
+const CAPTURES: [&str; 4] =
+    ["dlink-cam-a1.pcap", "dlink-daycam-a1.pcap", "edimax-cam1-a1.pcap", "ednet-cam1-a1.pcap"];
 
 /// What a way of judging made of a capture with one camera.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -72,10 +82,13 @@ const fn packets(packets: u64, bytes: u64) -> Tally {
     Tally { packets, bytes }
 }
 
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(name)
+}
+
 /// The frames of a capture.
 fn frames(name: &str) -> Result<Vec<Vec<u8>>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(name);
-    let bytes = fs::read(path)?;
+    let bytes = fs::read(path(name))?;
     let capture = PcapCapture::from_file(&bytes).map_err(|error| anyhow!("{name}: {error:?}"))?;
     ensure!(capture.header.network == Linktype::ETHERNET, "{name} has no Ethernet frames");
     let whole = |block: &LegacyPcapBlock| block.caplen == block.origlen;
