@@ -21,14 +21,14 @@ use thiserror::Error;
 pub use self::disagreement::{Difference, Disagreement};
 use crate::{
     capture::{self, CaptureError, Frame},
-    config::Config,
+    config::{Config, Unknown},
     explain::{Explainer, Explanation, Ruling},
     kernel::{
         KernelError,
         runner::{Outcome, PORT, Program, Runner},
     },
     policy::compile::{CompileError, CompiledPolicy, Surroundings, compile},
-    telemetry::report::{CameraReport, Count},
+    telemetry::report::{CameraReport, Count, StrangersReport},
 };
 
 /// A capture cannot be replayed.
@@ -89,6 +89,9 @@ pub struct ReplayReport {
     pub frames: u64,
     /// Frames from sources that are not registered.
     pub bystanders: Count,
+    /// What happened to frames of unknown sources; not there if they are let through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<StrangersReport>,
     /// The cameras, in the configuration's order.
     pub cameras: Vec<CameraReport>,
 }
@@ -164,19 +167,32 @@ impl<'a> Replay<'a> {
     /// What was counted.
     pub fn report(&self) -> Result<ReplayReport, ReplayError> {
         let counters = self.runner.all_counters()?;
-        let cameras = self.config.cameras.iter().map(|camera| {
+        let sum = |subject| {
             let mut sum = CameraCounters::zeroed();
-            let subject = Subject::Camera(camera.mac);
             for counters in [counters.get(&subject), self.judged_here.get(&subject)] {
                 sum.add(counters.unwrap_or(&CameraCounters::zeroed()));
             }
-            CameraReport::new(self.config, camera, &sum)
+            sum
+        };
+        let cameras = self.config.cameras.iter().map(|camera| {
+            CameraReport::new(self.config, camera, &sum(Subject::Camera(camera.mac)))
         });
         Ok(ReplayReport {
             frames: self.frames,
             bystanders: self.bystanders,
+            unknown: self.strangers_report(&sum(Subject::Strangers(PORT))),
             cameras: cameras.collect(),
         })
+    }
+
+    fn strangers_report(&self, counters: &CameraCounters) -> Option<StrangersReport> {
+        let fence = &self.config.fence;
+        let sealed = match fence.unknown {
+            Unknown::Pass => return None,
+            Unknown::Drop => true,
+            Unknown::Profile(_) => false,
+        };
+        Some(StrangersReport::counted(sealed, fence.mode, counters))
     }
 
     fn run_frame(

@@ -15,7 +15,7 @@ use camfence::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{Options, output, output::counted, status::print_cameras};
+use super::{Options, output, output::counted, status::print_replayed};
 
 /// How often progress is shown.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -138,7 +138,7 @@ fn print(report: &ReplayReport) {
     ));
     output::line(&format!("{}:", counted(report.cameras.len(), "camera")));
     output::line("");
-    print_cameras(&report.cameras);
+    print_replayed(&report.cameras, report.unknown.as_ref());
 }
 
 /// A MAC as text.

@@ -5,7 +5,9 @@ use std::{process::ExitCode, time::Duration};
 use camfence::{
     config::Config,
     fence::Standing,
-    telemetry::report::{AttachedReport, CameraReport, DirectionReport, PortReport, StatusReport},
+    telemetry::report::{
+        AttachedReport, CameraReport, DirectionReport, PortReport, StatusReport, StrangersReport,
+    },
 };
 use camfence_common::{
     mac::Mac,
@@ -68,9 +70,10 @@ fn print_exceptions(cameras: &[CameraReport]) -> bool {
     any
 }
 
-/// A line for each camera, direction and reason that occurred.
-pub(crate) fn print_cameras(cameras: &[CameraReport]) {
-    print_counts(camera_rows(cameras));
+/// A line for each camera, direction and reason that occurred, and for unknown sources.
+pub(crate) fn print_replayed(cameras: &[CameraReport], unknown: Option<&StrangersReport>) {
+    let unknown = unknown.into_iter().flat_map(|unknown| unknown_rows("unknown", unknown));
+    print_counts(camera_rows(cameras).chain(unknown));
 }
 
 fn print_counts(rows: impl Iterator<Item = Vec<String>>) {
@@ -87,12 +90,15 @@ fn camera_rows(cameras: &[CameraReport]) -> impl Iterator<Item = Vec<String>> {
 
 /// The same for the unknown sources of ports that have a policy for them.
 fn stranger_rows(ports: &[PortReport]) -> impl Iterator<Item = Vec<String>> {
-    ports.iter().filter_map(|port| Some((port, port.unknown.as_ref()?))).flat_map(
-        |(port, unknown)| {
-            let who = [format!("unknown on {}", port.name), "-".to_string()];
-            rows(&who, [&unknown.outbound, &unknown.inbound], unknown.is_audited())
-        },
-    )
+    ports
+        .iter()
+        .filter_map(|port| Some((port, port.unknown.as_ref()?)))
+        .flat_map(|(port, unknown)| unknown_rows(&format!("unknown on {}", port.name), unknown))
+}
+
+fn unknown_rows(who: &str, unknown: &StrangersReport) -> Vec<Vec<String>> {
+    let who = [who, "-"].map(str::to_string);
+    rows(&who, [&unknown.outbound, &unknown.inbound], unknown.is_audited())
 }
 
 fn rows(who: &[String], directions: [&DirectionReport; 2], audited: bool) -> Vec<Vec<String>> {

@@ -72,12 +72,16 @@ pub struct StrangersReport {
 
 impl StrangersReport {
     fn new(strangers: &Strangers) -> Self {
-        let live = &strangers.live;
+        Self::counted(strangers.sealed, strangers.live.mode, &strangers.live.counters)
+    }
+
+    /// The report of unknown sources with their counters.
+    pub fn counted(sealed: bool, mode: Mode, counters: &CameraCounters) -> Self {
         Self {
-            sealed: strangers.sealed,
-            mode: live.mode.as_str(),
-            outbound: DirectionReport::new(&live.counters, Direction::Outbound),
-            inbound: DirectionReport::new(&live.counters, Direction::Inbound),
+            sealed,
+            mode: mode.as_str(),
+            outbound: DirectionReport::new(counters, Direction::Outbound),
+            inbound: DirectionReport::new(counters, Direction::Inbound),
         }
     }
 

@@ -120,6 +120,26 @@ fn frames_beyond_a_page_count_whole() -> Result<()> {
 }
 
 #[test]
+fn unknown_sources_are_told_of_where_they_have_a_policy() -> Result<()> {
+    let bench = Bench::new()?;
+    let frames = [away(), home(), answer()];
+    let whole: Vec<Captured> = frames.iter().map(|f| (f.as_slice(), f.len())).collect();
+    let capture = [pcap(Order::Little, MICROS, ETHERNET, &whole)];
+    let (stranger, none) = (count(1, answer().len()), count(0, 0));
+    for (unknown, sealed, reason) in [("drop", true, "sealed"), ("default", false, "local")] {
+        let config = GOOD.replacen("[fence]", &format!("[fence]\nunknown = \"{unknown}\""), 1);
+        let report = run(&bench.camfence(&config)?, &capture)?;
+        assert_eq!(report["bystanders"], stranger);
+        let (passed, dropped) = if sealed { (&none, &stranger) } else { (&stranger, &none) };
+        let outbound = json!({"passed": passed, "dropped": dropped, "reasons": {reason: stranger}});
+        assert_eq!(report["unknown"]["sealed"], sealed);
+        assert_eq!(report["unknown"]["outbound"], outbound);
+        assert_eq!(report["cameras"], expected(1)["cameras"], "cameras are judged as ever");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_replay_leaves_a_fence_that_stands_alone() -> Result<()> {
     let bench = Bench::new()?;
     let camfence = bench.camfence(GOOD)?;
