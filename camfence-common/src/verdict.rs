@@ -187,7 +187,7 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
         let header = ipv6::parse(self.packet, at)?;
         let (peer, is_on_link) = match self.direction {
             Direction::Outbound => (header.destination, is_on_link6(header.destination)),
-            Direction::Inbound => (header.source, is_link_local6(header.source)),
+            Direction::Inbound => (header.source, is_neighbor6(header.source)),
         };
         let unknown = self.camera.unknown();
         let place = Self::place(settle(is_on_link, unknown), || profile.is_local6(peer, unknown));
@@ -280,6 +280,13 @@ const fn is_link_local4(address: u32) -> bool {
 const fn is_on_link6(destination: [u64; 2]) -> bool {
     let high = u64::from_be(destination[0]) >> 48;
     is_link_local6(destination) || (high >> 8 == 0xff && high & 0xf <= 8)
+}
+
+/// Sources that no router forwards: link-local, and none at all (RFC 4291 §2.5.2), from which a
+/// neighbour asks whether an address is taken.
+#[inline(always)]
+const fn is_neighbor6(source: [u64; 2]) -> bool {
+    is_link_local6(source) || source[0] | source[1] == 0
 }
 
 /// `fe80::/10`.

@@ -59,10 +59,12 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
         if !self.is_bound() {
             return Ok(Reason::Link);
         }
-        let sender = arp::sender(self.packet, at)?;
-        // Without an address it asks whether another has the one it would take (RFC 5227 §2.1.1).
-        let own = self.source4(sender.address) != Marks::FOREIGN;
-        let own = own && ethernet::camera_mac(self.packet, self.direction) == Some(sender.mac);
+        let arp = arp::parse(self.packet, at)?;
+        // Without an address it asks whether another has the one it would take; who would take the
+        // same gives way (RFC 5227 §2.1.1).
+        let claimed = if arp.sender == 0 { arp.target } else { arp.sender };
+        let own = ethernet::camera_mac(self.packet, self.direction) == Some(arp.mac)
+            && self.source4(claimed) == 0;
         Ok(if own { Reason::Link } else { Reason::Spoof })
     }
 

@@ -13,22 +13,27 @@ use crate::{
 /// Hardware type, protocol type, and the lengths of their addresses: Ethernet and IPv4.
 const ETHERNET_IPV4: [u16; 3] = [1_u16.to_be(), 0x0800_u16.to_be(), 0x0604_u16.to_be()];
 
-/// Who an ARP packet says its sender is.
+/// Whom an ARP packet is from, and about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sender {
-    /// Its hardware address.
+pub struct Arp {
+    /// The sender's hardware address.
     pub mac: Mac,
-    /// Its IPv4 address, wire order.
-    pub address: u32,
+    /// The sender's IPv4 address, wire order; zero if it has none.
+    pub sender: u32,
+    /// The IPv4 address that it asks for or answers to, wire order.
+    pub target: u32,
 }
 
-/// Reads the sender of the packet at `at`.
+/// Parses the packet at `at`.
 #[inline(always)]
-pub fn sender<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Sender> {
+pub fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Arp> {
     if packet.words(at) != Some(ETHERNET_IPV4) || at + ArpHdr::LEN > packet.wire_len() {
         return Err(Malformed);
     }
-    let mac = packet.words(at + offset_of!(ArpHdr, sha)).map(Mac::from_words);
-    let address = packet.words(at + offset_of!(ArpHdr, spa)).map(join32);
-    Ok(Sender { mac: mac.ok_or(Malformed)?, address: address.ok_or(Malformed)? })
+    let address = |at| packet.words(at).map(join32).ok_or(Malformed);
+    Ok(Arp {
+        mac: packet.words(at + offset_of!(ArpHdr, sha)).map(Mac::from_words).ok_or(Malformed)?,
+        sender: address(at + offset_of!(ArpHdr, spa))?,
+        target: address(at + offset_of!(ArpHdr, tpa))?,
+    })
 }

@@ -53,6 +53,16 @@ impl Protocol {
         const ROHC: u8 = IpProto::Rohc as u8;
         const ETHERNET: u8 = IpProto::EthernetInIpv4 as u8;
         const AGGFRAG: u8 = IpProto::Aggfrag as u8;
+        const INLSP: u8 = IpProto::Inlsp as u8;
+        const ISO_IP: u8 = IpProto::IsoIp as u8;
+        const AX25: u8 = IpProto::Ax25 as u8;
+        const PRIVATE: u8 = IpProto::AnyPrivateEncryptionScheme as u8;
+        // A multicast router takes packets out of its register messages (RFC 7761 §4.4).
+        const PIM: u8 = IpProto::Pim as u8;
+        const UTI: u8 = IpProto::Uti as u8;
+        const FIBRE_CHANNEL: u8 = IpProto::Fc as u8;
+        // RFC 9491.
+        const NSH: u8 = 145;
         matches!(
             self.0,
             IPV4 | IPV6
@@ -75,6 +85,14 @@ impl Protocol {
                 | ROHC
                 | ETHERNET
                 | AGGFRAG
+                | INLSP
+                | ISO_IP
+                | AX25
+                | PRIVATE
+                | PIM
+                | UTI
+                | FIBRE_CHANNEL
+                | NSH
         )
     }
 }

@@ -114,8 +114,11 @@ pub(super) fn arp(station: &Station, packet: &[u8]) -> Result<Reason, Reason> {
     if packet[..6] != KIND {
         return Err(Malformed);
     }
-    let [a, b, c, d] = [packet[14], packet[15], packet[16], packet[17]];
-    let address = Ipv4Addr::new(a, b, c, d);
-    let its_own = address.is_unspecified() || station.owns(address.into());
+    let address =
+        |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
+    let (sender, target) = (address(14), address(24));
+    // Whoever has no address asks for the one it would take.
+    let meant = if sender.is_unspecified() { target } else { sender };
+    let its_own = station.owns(meant.into());
     if packet[8..14] == station.mac.0 && its_own { Ok(Reason::Link) } else { Err(Spoof) }
 }

@@ -65,7 +65,8 @@ fn stays_on_link(station: &Station, address: IpAddr) -> bool {
     match address {
         IpAddr::V4(ip) if ip.is_link_local() => true,
         IpAddr::V6(ip) if ip.is_unicast_link_local() => true,
-        _ if !station.sends() => false,
+        IpAddr::V6(ip) if !station.sends() => ip.is_unspecified(),
+        IpAddr::V4(_) if !station.sends() => false,
         IpAddr::V4(ip) => ip.is_broadcast() || matches!(ip.octets(), [224, 0, 0, _] | [239, ..]),
         IpAddr::V6(ip) => ip.is_multicast() && ip.octets()[1] & 0xf <= ORGANIZATION,
     }

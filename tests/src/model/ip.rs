@@ -14,8 +14,10 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 
-const TUNNELS: [u8; 21] =
-    [4, 41, 42, 47, 48, 50, 53, 55, 57, 94, 97, 98, 108, 111, 115, 131, 137, 141, 142, 143, 144];
+const TUNNELS: [u8; 29] = [
+    4, 41, 42, 47, 48, 50, 52, 53, 55, 57, 80, 93, 94, 97, 98, 99, 103, 108, 111, 115, 120, 131,
+    133, 137, 141, 142, 143, 144, 145,
+];
 
 /// How much of a datagram is in a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

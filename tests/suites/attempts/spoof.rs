@@ -62,6 +62,7 @@ fn arp() -> Vec<Fixture> {
         spoof("its address at another's MAC by ARP", &Arp::claim(OTHER, YARD4)),
         spoof("its address at every MAC by ARP", &Arp::claim(Mac::BROADCAST, YARD4)),
         spoof("the router's address and MAC by ARP", &Arp::claim(ROUTER, ROUTER4)),
+        spoof("a probe by ARP for another's address", &Arp::request(YARD, "0.0.0.0", PHONE4)),
         spoof("a probe by ARP in another's name", &Arp::request(OTHER, "0.0.0.0", PHONE4)),
         sends("a reply by ARP to one alone", &yard().to(OTHER).arp_reply(ROUTER4, PHONE4), Spoof),
         sends(

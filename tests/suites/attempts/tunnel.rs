@@ -52,6 +52,10 @@ fn by_protocol() -> Vec<Fixture> {
         by_number("wrapped ESP", 141),
         by_number("robust header compression", 142),
         by_number("Ethernet in IP", 143),
+        by_number("a network service header", 145),
+        by_number("a register message to a multicast router", 103),
+        by_number("AX.25", 93),
+        by_number("somebody's own encryption", 99),
     ]
 }
 

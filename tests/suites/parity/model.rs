@@ -178,7 +178,7 @@ fn a_bound_camera_sends_as_itself() {
         ],
     );
     let only6 = bound(&["fd00:1::/64"]);
-    expect(&only6, Outbound, &[("IPv4", from(OWN4), Spoof), ("ARP", cam().arp_probe(NVR), Link)]);
+    expect(&only6, Outbound, &[("IPv4", from(OWN4), Spoof), ("ARP", cam().arp_probe(NVR), Spoof)]);
 }
 
 #[test]

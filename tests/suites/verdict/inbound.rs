@@ -60,7 +60,7 @@ fn ipv6_sources() {
         ("febf:ffff::1", OnLink),
         ("fec0::1", Inbound),
         (VENDOR6, Inbound),
-        ("::", Inbound),
+        ("::", OnLink),
         ("::1", Inbound),
         ("::ffff:192.168.1.10", Inbound),
         ("64:ff9b::192.168.1.10", Inbound),

@@ -6,7 +6,7 @@ use camfence_tests::{Frame, IpOption, judge::Fixture};
 use crate::{CAM4, CAM6, NVR4, NVR6, VENDOR4, VENDOR6, cam, check, outbound, to4, to6};
 
 /// Protocols whose payload is a packet or frame, in clear or not.
-const TUNNELS: [(u8, &str); 21] = [
+const TUNNELS: [(u8, &str); 29] = [
     (4, "IP in IP"),
     (41, "IPv6 in IP"),
     (47, "GRE"),
@@ -28,6 +28,14 @@ const TUNNELS: [(u8, &str); 21] = [
     (142, "ROHC"),
     (143, "Ethernet"),
     (144, "AGGFRAG"),
+    (52, "I-NLSP"),
+    (80, "ISO-IP"),
+    (93, "AX.25"),
+    (99, "private encryption"),
+    (103, "PIM"),
+    (120, "UTI"),
+    (133, "Fibre Channel"),
+    (145, "NSH"),
 ];
 
 fn v4(to: &str) -> Frame {
@@ -81,9 +89,9 @@ fn well_formed_ones() {
 
 #[test]
 fn other_protocols_are_none() {
-    let others = [1, 2, 3, 6, 17, 40, 46, 49, 54, 56, 58, 88, 89, 95, 99, 103, 107, 109]
+    let others = [1, 2, 3, 6, 17, 40, 46, 49, 54, 56, 58, 88, 89, 95, 100, 104, 107, 109]
         .into_iter()
-        .chain([112, 114, 116, 132, 136, 138, 145, 253, 254, 255]);
+        .chain([112, 114, 116, 119, 121, 132, 134, 136, 138, 146, 253, 254, 255]);
     let fixture = |number: u8| -> Fixture {
         outbound(format!("protocol {number}"), &v4(NVR4).protocol(number).payload_of(40), Local)
     };

@@ -43,6 +43,11 @@ fn from_home() -> Vec<Fixture> {
             OnLink,
         ),
         receives(
+            "a question whether its address is taken, to the camera alone",
+            &Frame::from(ROUTER).dad_probe(DRIVEWAY6).to(DRIVEWAY),
+            OnLink,
+        ),
+        receives(
             "a router's advertisement to the camera alone",
             &to(DRIVEWAY).router_advertisement_to("fe80::1", "fe80::21"),
             OnLink,

@@ -15,7 +15,7 @@ use super::{
 pub(super) enum Content {
     V4(Box<(Packet, V4)>),
     V6(Box<(Packet, Vec<Extension>)>),
-    Arp { sender: Address, own: bool, kind: [u8; 6], length: usize },
+    Arp { sender: Address, target: Address, own: bool, kind: [u8; 6], length: usize },
     Other(u16, Vec<u8>),
 }
 
@@ -77,8 +77,14 @@ fn fragment() -> impl Strategy<Value = Option<(u16, bool)>> {
 fn arp() -> BoxedStrategy<Content> {
     let kind = prop_oneof![9 => Just([0, 1, 8, 0, 6, 4]), 1 => any::<[u8; 6]>()];
     let length = prop_oneof![6 => Just(28), 1 => 0..28_usize, 2 => 28..60_usize];
-    (around::source(), prop::bool::weighted(0.8), kind, length)
-        .prop_map(|(sender, own, kind, length)| Content::Arp { sender, own, kind, length })
+    (around::source(), around::source(), prop::bool::weighted(0.8), kind, length)
+        .prop_map(|(sender, target, own, kind, length)| Content::Arp {
+            sender,
+            target,
+            own,
+            kind,
+            length,
+        })
         .boxed()
 }
 
@@ -167,11 +173,13 @@ impl Content {
                 let frame = extensions.into_iter().fold(link.ipv6(from, to), Frame::extension);
                 packet.complete(frame, sender, around)
             }
-            Self::Arp { sender: address, own, kind, length } => {
+            Self::Arp { sender: address, target, own, kind, length } => {
                 const REQUEST: [u8; 2] = [0, 1];
                 let hardware = if own { sender } else { Mac([0x02, 0, 0, 0, 0, 1]) };
                 let address = around.v4(&address, sender.into()).octets();
-                let mut packet = [&kind[..], &REQUEST, &hardware.0, &address].concat();
+                let target = around.v4(&target, sender.into()).octets();
+                let mut packet =
+                    [&kind[..], &REQUEST, &hardware.0, &address, &[0; 6], &target].concat();
                 packet.resize(length, 0);
                 link.ethertype(0x0806).payload(packet)
             }
