@@ -30,13 +30,14 @@ use crate::{
 pub struct Verdict {
     /// Why it passes or is dropped: [`Reason::effect`].
     pub reason: Reason,
-    /// What it carries, if it was read that far.
-    pub transport: Option<Transport>,
+    /// What it carries; [`Transport::UNREAD`] if it was not read that far. No `Option`: LLVM would
+    /// reload what a `None` leaves undefined, and 5.10 refuses to read a stack slot never written.
+    pub transport: Transport,
 }
 
 impl Verdict {
     const fn of(reason: Reason) -> Self {
-        Self { reason, transport: None }
+        Self { reason, transport: Transport::UNREAD }
     }
 }
 
@@ -153,7 +154,7 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             self.read_ipv6(frame.payload, profile)?
         };
         let reason = self.decide(&facts).unwrap_or(Reason::Malformed);
-        Ok(Verdict { reason, transport: Some(facts.transport) })
+        Ok(Verdict { reason, transport: facts.transport })
     }
 
     /// The clock is read only for a camera that was opened.

@@ -8,7 +8,7 @@ use camfence_common::{
     verifier::{Unknown, forget},
     wire::{extension::Transport, length},
 };
-use network_types::{eth::EthHdr, vlan::VlanHdr};
+use network_types::vlan::VlanHdr;
 
 use crate::pointer::{Linear, bytes_from_linear};
 
@@ -81,14 +81,13 @@ impl TcPacket {
 
     /// What the frame, or all the frames it stands for, count for.
     #[inline(always)]
-    pub(crate) fn tally(&self, transport: Option<Transport>) -> Tally {
+    pub(crate) fn tally(&self, transport: Transport) -> Tally {
         let tags = (self.stripped_tags * VlanHdr::LEN) as u64;
         let len = self.len as u64;
         if !self.is_aggregate() {
             return Tally { packets: 1, bytes: len + tags };
         }
-        let headers =
-            transport.map_or(EthHdr::LEN, |transport| length::headers(self, transport)) as u64;
+        let headers = length::headers(self, transport) as u64;
         let packets = self.segments(headers);
         Tally { packets, bytes: len + (packets - 1) * headers + packets * tags }
     }

@@ -8,7 +8,7 @@ use camfence_common::{
         Reason::{self, Local, Malformed, NotLocal, SourceRoute, Tunnel},
     },
     verdict::{Verdict, find, judge},
-    wire::length,
+    wire::{extension::Transport, length},
 };
 use camfence_tests::{Extension, Frame, IpOption, judge::policy};
 
@@ -100,7 +100,8 @@ fn an_aggregate_may_not_lie_otherwise() {
 /// Bytes of the headers that every segment of an aggregate repeats.
 fn headers(frame: &Frame) -> usize {
     let buffer = Buffer { bytes: frame.build(), aggregate: true, ..Buffer::default() };
-    let transport = verdict(&buffer).transport.expect("a packet that was read");
+    let transport = verdict(&buffer).transport;
+    assert_ne!(transport, Transport::UNREAD, "a packet that was read");
     length::headers(&buffer, transport)
 }
 
