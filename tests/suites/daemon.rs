@@ -1,7 +1,7 @@
 //! `camfence run`: what it serves, what it survives, and that the fence does not need it.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
@@ -106,10 +106,11 @@ fn ask(camfence: &Camfence, mut request: Value) -> Result<Value> {
 /// Sends bytes; the answer is a line of JSON.
 fn say(camfence: &Camfence, bytes: &[u8]) -> Result<Value> {
     let mut stream = socket(camfence)?;
-    // A daemon that has read enough closes before all is sent.
+    // A daemon that has read enough closes before all is sent, and then there is no orderly end
+    // behind the answer either: it is one line.
     let _ = stream.write_all(bytes);
     let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    BufReader::new(stream).read_line(&mut answer)?;
     Ok(serde_json::from_str(&answer)?)
 }
 
