@@ -142,3 +142,22 @@ fn hooks_follow_the_configuration_and_auto_the_kind() {
         assert_eq!(hooks(Asked::XdpGeneric, kind), [Hook::XdpGeneric], "{kind:?}");
     }
 }
+
+#[test]
+fn a_port_says_more_than_its_bridge_and_that_more_than_the_fence() {
+    let config = |text: &str| Config::parse(std::path::Path::new("test.toml"), text).unwrap();
+    let links = links();
+    let of = |config: &Config, name: &str| {
+        let port = links.iter().find(|link| link.name == name).unwrap();
+        settings(config, port, &links)
+    };
+    let fence = "[fence]\nhook = \"tc\"\nunknown = \"drop\"\n";
+    let bridge = format!("{fence}[interface.br-cam]\nhook = \"xdp\"\nunknown = \"default\"\n");
+    let port = format!("{bridge}[interface.veth0]\nunknown = \"pass\"\n");
+    let [fence, bridge, port] = [fence, &bridge, &port].map(config);
+    assert_eq!(of(&fence, "eth1"), (config::Hook::Tc, Unknown::Drop));
+    assert_eq!(of(&bridge, "eth1"), (config::Hook::Xdp, Unknown::Profile(0)));
+    assert_eq!(of(&bridge, "eth0"), (config::Hook::Tc, Unknown::Drop), "no port of the bridge");
+    assert_eq!(of(&port, "veth0"), (config::Hook::Xdp, Unknown::Pass), "each key by itself");
+    assert_eq!(of(&port, "eth1"), (config::Hook::Xdp, Unknown::Profile(0)));
+}
