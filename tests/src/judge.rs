@@ -24,7 +24,7 @@ use camfence_common::{
     wire::ethernet::camera_mac,
 };
 
-pub use self::fixture::{Bench, Expected, Fixture, Step};
+pub use self::fixture::{Bench, Expected, Fixture, SharedBench, Step};
 
 /// What became of a frame.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,7 +2,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use camfence_common::{mac::Mac, reason::Direction, wire::dns};
+use camfence_common::{
+    mac::Mac,
+    reason::Direction,
+    wire::{dhcp, dns},
+};
 use etherparse::{IpNumber, PacketBuilder, PacketBuilderStep, err::packet::BuildVecWriteError};
 use simple_dns::{CLASS, Name, Packet, Question as Asked, SimpleDnsError, TYPE};
 
@@ -15,8 +19,7 @@ const WINDOW: u16 = 0xffff;
 /// What protocols without ports carry here: enough for a header of any.
 const BODY: [u8; 64] = [0; 64];
 
-/// Where DHCP servers listen, how long a message is without options, and where it says who asks.
-const DHCP_SERVER: u16 = 67;
+/// How long a DHCP message is without options, and where it says who asks.
 const BOOTP_LEN: usize = 236;
 const CHADDR: usize = 28;
 
@@ -69,7 +72,7 @@ impl Parts<'_> {
         match (to, self.asking) {
             // The name was checked; without a query it is judged as one that nobody can read.
             (dns::PORT, Some(name)) => query(name).unwrap_or_default(),
-            (DHCP_SERVER, _) => self.dhcp_message(),
+            (dhcp::SERVER, _) => self.dhcp_message(),
             _ => Vec::new(),
         }
     }

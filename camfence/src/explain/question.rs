@@ -2,7 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use camfence_common::{mac::Mac, reason::Direction, reason::Reason, wire::dns};
+use camfence_common::{
+    mac::Mac,
+    reason::{Direction, Reason},
+    wire::{dns, ssdp},
+};
 use etherparse::err::packet::BuildVecWriteError;
 use ipnet::IpNet;
 use thiserror::Error;
@@ -22,8 +26,6 @@ const PORT: u32 = 1;
 /// A port that no rule mentions unless the user wrote it, and that of whom it talks to.
 const ORDINARY_PORT: u16 = 40_000;
 const CLIENT_PORT: u16 = 50_000;
-/// Port of service discovery (UPnP), where only announcements are let be.
-const SSDP: u16 = 1900;
 
 const FORM: &str = "write it like: camfence explain driveway to 8.8.8.8 udp/53";
 
@@ -233,7 +235,7 @@ impl Question {
             (Reason::Dns, Dns::Only(_), ..) => {
                 Some("names are let through over UDP port 53 only".into())
             }
-            (Reason::PortMapping, _, _, Some(SSDP)) => {
+            (Reason::PortMapping, _, _, Some(ssdp::PORT)) => {
                 Some("taken as a search; an announcement (NOTIFY) goes on to other rules".into())
             }
             _ => None,

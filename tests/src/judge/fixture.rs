@@ -1,6 +1,9 @@
 //! Named frames with the ruling they have to get.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use anyhow::{Context as _, Result};
 use camfence::kernel::runner::PORT;
@@ -125,6 +128,31 @@ impl Step {
             Direction::Inbound => 0..6,
         };
         Mac(self.frame[at].try_into().expect("a range of six"))
+    }
+}
+
+/// A bench that the tests of a suite share: loading the programs takes longer than all the verdicts.
+#[derive(Debug)]
+pub struct SharedBench {
+    config: &'static str,
+    bench: OnceLock<Mutex<Bench>>,
+}
+
+impl SharedBench {
+    /// With the policy of a configuration's text; made when the first test wants it.
+    pub const fn new(config: &'static str) -> Self {
+        Self { config, bench: OnceLock::new() }
+    }
+
+    /// Judges fixtures; see [`Bench::check`].
+    ///
+    /// # Panics
+    /// As that does, and when the programs do not load.
+    #[track_caller]
+    pub fn check(&self, fixtures: &[Fixture]) {
+        let make = || Mutex::new(Bench::new(self.config).expect("the programs load"));
+        // A test that failed left nothing half done.
+        self.bench.get_or_init(make).lock().unwrap_or_else(PoisonError::into_inner).check(fixtures);
     }
 }
 

@@ -23,15 +23,12 @@ mod sealed;
 mod spoof;
 mod tunnel;
 
-use std::{
-    collections::BTreeSet,
-    sync::{LazyLock, Mutex, PoisonError},
-};
+use std::collections::BTreeSet;
 
 use camfence_common::reason::{Direction, Effect, Reason};
 use camfence_tests::{
     Frame, Mac,
-    judge::{Bench, Expected, Fixture, Step},
+    judge::{Expected, Fixture, SharedBench, Step},
     mac,
 };
 
@@ -132,15 +129,12 @@ name = "vpn"
 profile = "router"
 "#;
 
-/// One for all tests: loading the programs takes longer than all the verdicts.
-static BENCH: LazyLock<Mutex<Bench>> =
-    LazyLock::new(|| Mutex::new(Bench::new(HOME).expect("the programs load")));
+static BENCH: SharedBench = SharedBench::new(HOME);
 
 /// Judges fixtures under the policy above.
 #[track_caller]
 fn check(fixtures: &[Fixture]) {
-    // A test that failed left nothing half done.
-    BENCH.lock().unwrap_or_else(PoisonError::into_inner).check(fixtures);
+    BENCH.check(fixtures);
 }
 
 /// A frame that a camera sends, and the reason it gets.

@@ -14,12 +14,10 @@ mod truncation;
 mod tunnel;
 mod verifier;
 
-use std::sync::{LazyLock, Mutex, PoisonError};
-
 use camfence_common::reason::{Direction, Reason};
 use camfence_tests::{
     Frame, Mac,
-    judge::{Bench, Fixture},
+    judge::{Fixture, SharedBench},
     mac,
 };
 
@@ -62,15 +60,12 @@ name = "shed"
 profile = "odd"
 "#;
 
-/// One for all tests: loading the programs takes longer than all the verdicts.
-static BENCH: LazyLock<Mutex<Bench>> =
-    LazyLock::new(|| Mutex::new(Bench::new(HOME).expect("the programs load")));
+static BENCH: SharedBench = SharedBench::new(HOME);
 
 /// Judges fixtures under the policy above.
 #[track_caller]
 fn check(fixtures: &[Fixture]) {
-    // A test that failed left nothing half done.
-    BENCH.lock().unwrap_or_else(PoisonError::into_inner).check(fixtures);
+    BENCH.check(fixtures);
 }
 
 fn outbound(name: impl Into<String>, frame: &Frame, reason: Reason) -> Fixture {
