@@ -23,6 +23,7 @@ use super::{
     error::{KernelError, OsCode, Result, Tried as _},
     netlink::{ClsactSide, Netlink},
     object::Object,
+    query::tcx_programs,
     root::{Root, remove_file},
 };
 use crate::policy::topology::{Attached, Hook, Link, Mode};
@@ -317,18 +318,6 @@ fn clsact_link(port: &Link, direction: Direction) -> Result<SchedClassifierLink>
 
 const fn clsact_handle() -> TcHandle {
     TcHandle::new(0, CLSACT_HANDLE)
-}
-
-/// The ids of the TC programs attached to a port as links. Empty on a kernel without TCX.
-fn tcx_programs(port: &Link, direction: Direction) -> Result<Vec<u32>> {
-    let queried = SchedClassifier::query_tcx(&port.name, attach_type(direction));
-    if let Err(error) = &queried
-        && error.os_code() == Some(Errno::INVAL.raw_os_error())
-    {
-        return Ok(Vec::new());
-    }
-    let (_, programs) = queried.tried(|| format!("{}: listing its TC programs", port.name))?;
-    Ok(programs.iter().map(ProgramInfo::id).collect())
 }
 
 /// The pinned links of a program on all interfaces, with their pins.

@@ -6,6 +6,7 @@
 //! - [`maps`] reads and writes the maps,
 //! - [`clock`] is the clock that deadlines are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
+//! - [`query`] asks which programs run at a hook,
 //! - [`runner`] runs single frames through the programs without an interface.
 
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod maps;
 mod names;
 pub mod netlink;
 pub mod object;
+pub mod query;
 pub mod root;
 pub mod runner;
 
