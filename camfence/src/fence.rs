@@ -98,8 +98,9 @@ pub struct Report {
     pub replaced: bool,
     /// Named interfaces that are not fenced, with the reason.
     pub unfenced: BTreeMap<String, String>,
-    /// Ports that stay fenced under a name that the configuration does not have; by the name it has.
-    pub unnamed: Vec<String>,
+    /// Ports that stay fenced although they were renamed: the name that the configuration has, and
+    /// the new one.
+    pub renamed: Vec<(String, String)>,
     /// What the user should know.
     pub notices: Vec<String>,
 }
@@ -382,13 +383,13 @@ impl Fence {
             Some(maps) => maps,
             None => Maps::make(&mut object, wanted, Some(&self.root))?,
         };
-        Programs::install(&mut object, &self.root, &self.netlink).await?;
         // A new fence knows its cameras before its first frame; one that stands keeps its policy
         // if a port cannot be fenced.
         let mut report = Report::default();
         if fresh {
             write_policy(&mut maps, &target.policy, &mut report)?;
         }
+        Programs::install(&mut object, &self.root, &self.netlink).await?;
         self.fence_ports(config, &target.ports, &mut report).await?;
         if !fresh {
             write_policy(&mut maps, &target.policy, &mut report)?;
