@@ -35,7 +35,7 @@ pub struct Memory {
 }
 
 /// How long a fence is not made anew after that did not help: it takes a second of a small machine.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 
 impl Memory {
     /// The policy was changed by other means.
