@@ -182,7 +182,7 @@ async fn make(fence: &Fence, path: &Path, change: Change) -> operations::Result<
         Change::Add(camera) => operations::add(fence, path, &camera).await,
         Change::Remove(camera) => operations::remove(fence, path, &camera).await,
         Change::Open(camera, time) => {
-            let opened = operations::open(fence, path, &camera, time)?;
+            let opened = operations::open(fence, path, &camera, time).await?;
             return Ok(Outcome { summary: (&opened).into(), live: None });
         }
     };
