@@ -7,7 +7,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limits::{MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES},
+    limits::{
+        MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES,
+        MAX_STRANGER_PORTS,
+    },
     mac::Mac,
     reason::Reason,
     verifier::Unknown,
@@ -62,6 +65,10 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 /// Entries of the map of names: as many as profiles in all their places can list.
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
+
+/// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports,
+/// and one for the canary.
+pub const SPARE_SLOTS: u32 = MAX_STRANGER_PORTS + 1;
 
 /// What the maps were made for. Written once, before any program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]

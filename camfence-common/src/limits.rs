@@ -24,10 +24,6 @@ pub const MAX_BOUND: usize = 4;
 /// Most ports that have a policy for unknown sources other than to let them pass.
 pub const MAX_STRANGER_PORTS: u32 = 128;
 
-/// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports, and
-/// one for the canary.
-pub const SPARE_SLOTS: u32 = MAX_STRANGER_PORTS + 1;
-
 /// Unknown sources that are remembered; of more, those seen last.
 pub const MAX_SIGHTINGS: u32 = 1_024;
 

@@ -18,9 +18,9 @@ use aya_ebpf::{
 use camfence_common::{
     abi::{
         Camera, CameraCounters, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
-        Sighting, SightingKey, State, Tally,
+        SPARE_SLOTS, Sighting, SightingKey, State, Tally,
     },
-    limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS, SPARE_SLOTS},
+    limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
     reason::{Direction, Reason},
     tables::Tables,

@@ -10,10 +10,10 @@ use aya::{
 use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{
-        ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, Sighting, SightingKey, State,
-        Subject, names,
+        ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
+        SightingKey, State, Subject, names,
     },
-    limits::{MAX_SIGHTINGS, SPARE_SLOTS},
+    limits::MAX_SIGHTINGS,
 };
 
 use rustix::io::Errno;
