@@ -31,7 +31,9 @@ fn kill(fence: &Fence<'_>, attachment: Attachment, verb: &str, takes: Duration) 
     let from = if random().is_multiple_of(4) { 0 } else { 60 };
     thread::sleep(takes * (from + random() % (105 - from)) / 100);
     let was_there = daemon.is_running()?;
-    daemon.signal(Signal::SIGKILL)?;
+    if was_there {
+        daemon.signal(Signal::SIGKILL)?;
+    }
     while daemon.is_running()? {}
     Ok(was_there)
 }
