@@ -16,7 +16,11 @@
 //! the new generation away; from then on it goes through steps 2 to 4, each of which can be done
 //! again.
 
-use super::{Fence, FenceError, Report, Result, Target, write_policy};
+use std::collections::BTreeSet;
+
+use camfence_common::abi::{ABI, Subject};
+
+use super::{Fence, FenceError, Report, Result, Target, is_registered, write_policy};
 use crate::{
     config::Config,
     kernel::{
@@ -44,7 +48,7 @@ impl Fence {
             let is_over = current.is_some_and(|current| generation.number() < current);
             match if is_over { None } else { maps::abi(&generation)? } {
                 None => generation.remove()?,
-                Some(camfence_common::abi::ABI) => {
+                Some(ABI) => {
                     self.finish(&generation, notices.as_deref_mut()).await?;
                 }
                 Some(found) => {
@@ -80,10 +84,10 @@ impl Fence {
                 other.remove()?;
             }
         }
-        if ported {
-            return Ok(());
+        if !ported {
+            self.fence_ports(config, &target.ports, report).await?;
         }
-        self.fence_ports(config, &target.ports, report).await
+        Ok(())
     }
 
     /// Makes a generation that is ready to be put in use. If the programs in use are there, the
@@ -155,7 +159,8 @@ fn lose(error: KernelError, notices: Option<&mut Vec<String>>) -> Result<()> {
 /// Tells which cameras come and go, other than with maps that stay: there are only new entries.
 fn compare(before: &Before, target: &Target, report: &mut Report) {
     let wanted = &target.policy.cameras;
-    let stay = before.subjects().filter(|subject| wanted.contains_key(subject)).count();
-    report.added = wanted.len() - stay;
-    report.replaced = before.subjects().count() != stay;
+    let old: BTreeSet<Subject> = before.subjects().collect();
+    let added = wanted.keys().filter(|subject| !old.contains(subject));
+    report.added = added.filter(|subject| is_registered(**subject)).count();
+    report.replaced = old.iter().any(|subject| !wanted.contains_key(subject));
 }

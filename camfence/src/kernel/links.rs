@@ -26,6 +26,7 @@ use super::{
     object::Object,
     query::tcx_programs,
     root::{Generation, Root},
+    runner::{Outcome, run_tc, run_xdp},
 };
 use crate::policy::topology::{Attached, Hook, Link, Mode};
 
@@ -100,6 +101,21 @@ impl Programs {
     /// Whether a program of an attachment is this fence's.
     fn is_ours(&self, name: &str, program: u32) -> bool {
         self.ours.get(name).is_some_and(|ours| ours.contains(&program))
+    }
+
+    /// Runs a frame through the program that is attached for a direction at a hook.
+    pub(super) fn run(&self, direction: Direction, hook: Hook, frame: &[u8]) -> Result<Outcome> {
+        match hook {
+            Hook::Tc => run_tc(self.tc(direction), frame, frame.len()),
+            Hook::XdpNative | Hook::XdpGeneric => run_xdp(&self.outbound_xdp, frame),
+        }
+    }
+
+    const fn tc(&self, direction: Direction) -> &SchedClassifier {
+        match direction {
+            Direction::Outbound => &self.outbound_tc,
+            Direction::Inbound => &self.inbound_tc,
+        }
     }
 
     /// Attaches the program of a direction to a port at a hook. Inbound knows only TC.
