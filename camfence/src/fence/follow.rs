@@ -9,7 +9,7 @@ use std::{
 use camfence_common::reason::Direction;
 
 use super::{
-    Demand, Fence, Report, Result,
+    Demand, Fence, Report, Result, check_room,
     ports::{Before, Ports},
     proof::Prover,
     write_policy,
@@ -85,7 +85,7 @@ impl Fence {
             Err(error) => error.to_string(),
         };
         memory.forget_policy();
-        self.restore()?;
+        self.restore().await?;
         let report = self.up(config, Demand::Possible).await?;
         let mut followed = self.follow_standing(config, memory).await?;
         for port in &mut followed.ports {
@@ -101,7 +101,8 @@ impl Fence {
         let links = self.netlink.links().await?;
         let mut ports = Ports::resolve(config, &links, Demand::Possible)?;
         let renamed = renamed(config, memory, &ports, &links);
-        let (_lock, mut maps) = self.open(config)?;
+        let (_lock, maps) = self.open_locked().await?;
+        let mut maps = check_room(maps, config)?;
         let mut report = Report::default();
         for (port, name) in renamed {
             report.renamed.push((port.name.clone(), name));
@@ -151,8 +152,8 @@ impl Fence {
     }
 
     /// Has the programs look at the live camera map again. Without a fence that is nothing.
-    fn restore(&self) -> Result<()> {
-        if let Ok((_lock, mut maps)) = self.open_locked() {
+    async fn restore(&self) -> Result<()> {
+        if let Ok((_lock, mut maps)) = self.open_locked().await {
             maps.restore()?;
         }
         Ok(())
