@@ -6,6 +6,8 @@
 
 pub mod client;
 mod error;
+mod notify;
+mod privileges;
 pub mod protocol;
 mod server;
 mod shell;
@@ -19,13 +21,15 @@ use tokio::{
     signal::unix::{Signal as Arrivals, SignalKind, signal},
     sync::{mpsc, watch},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 pub use self::{
     error::DaemonError,
+    privileges::PrivilegeError,
     socket::{RUN_DIR, RUN_DIR_VARIABLE, SocketError, socket_path},
 };
 use self::{
+    notify::Manager,
     server::{Asked, Server},
     shell::Shell,
     socket::Socket,
@@ -43,6 +47,7 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         Some(metrics) => Some(bind_metrics(metrics.listen).await?),
         None => None,
     };
+    privileges::reduce(root)?;
     let listen = config.metrics.map(|metrics| metrics.listen);
     let (live, live_config) = watch::channel(Arc::new(config));
     let scraper = metrics.map(|listener| {
@@ -55,6 +60,7 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let serving = tokio::spawn(server.clone().serve(socket));
     let mut shell = Shell::new(fence, config_path.into(), live, listen);
     let ended = serve(&mut shell, signals, requests).await;
+    notify::stopping();
 
     serving.abort();
     if let Some(scraper) = scraper {
@@ -72,12 +78,17 @@ async fn serve(
     mut signals: Signals,
     mut requests: mpsc::Receiver<Asked>,
 ) -> Ending {
+    let mut manager = Manager::from_environment();
     let mut ending = shell.take(Input::Started);
     while ending.is_none() {
         ending = tokio::select! {
             signal = signals.next() => shell.take(Input::Signal(signal)),
             Some(asked) = requests.recv() => shell.ask(asked),
             outcome = shell.finished() => shell.take(Input::Finished(outcome)),
+            () = manager.due() => {
+                notify::alive(shell.change_since());
+                None
+            }
         };
     }
     ending.unwrap_or(Ending::Asked)
@@ -87,6 +98,9 @@ async fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {
     let failed = |source| DaemonError::Metrics { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     info!("metrics at http://{}/metrics", listener.local_addr().map_err(failed)?);
+    if !listen.ip().is_loopback() {
+        warn!("metrics are served to everyone who can reach {listen}, unencrypted");
+    }
     Ok(listener)
 }
 

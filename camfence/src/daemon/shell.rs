@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use tokio::{
@@ -17,6 +18,7 @@ use tracing::{error, info, warn};
 
 use super::{
     error::DaemonError,
+    notify,
     protocol::{Failure, Response, Summary},
     server::Asked,
     state::{Change, Command, Ending, Input, RequestId, State},
@@ -34,6 +36,7 @@ const MOST_LINES: usize = 20;
 /// A change under way.
 struct UnderWay {
     what: String,
+    since: Instant,
     end: JoinHandle<operations::Result<Outcome>>,
 }
 
@@ -61,6 +64,7 @@ pub(super) struct Shell {
     live: watch::Sender<Arc<Config>>,
     listen: Option<SocketAddr>,
     not_up: Option<OperationError>,
+    is_up: bool,
 }
 
 impl Shell {
@@ -81,6 +85,7 @@ impl Shell {
             live,
             listen,
             not_up: None,
+            is_up: false,
         }
     }
 
@@ -114,6 +119,9 @@ impl Shell {
     pub(super) async fn finished(&mut self) -> Result<Summary, Failure> {
         let Some(under_way) = &mut self.under_way else { return future::pending().await };
         let outcome = (&mut under_way.end).await;
+        if self.is_up && !matches!(outcome, Ok(Ok(_))) {
+            notify::ready(&format!("{} failed; the fence stands as it did", under_way.what));
+        }
         let what = self.under_way.take().map(|under_way| under_way.what).unwrap_or_default();
         match outcome {
             Ok(Ok(outcome)) => Ok(self.done(&what, outcome)),
@@ -128,6 +136,11 @@ impl Shell {
         }
     }
 
+    /// Since when the change under way has been so; none if there is none.
+    pub(super) fn change_since(&self) -> Option<Instant> {
+        self.under_way.as_ref().map(|under_way| under_way.since)
+    }
+
     /// Why the fence is not up.
     pub(super) fn why_not_up(self) -> DaemonError {
         self.not_up.map_or(DaemonError::Crashed, DaemonError::Operation)
@@ -138,9 +151,12 @@ impl Shell {
     fn begin(&mut self, change: Change) {
         let (fence, path) = (self.fence.clone(), self.config_path.clone());
         let what = describe(&change);
+        if change == Change::Reload {
+            notify::reloading();
+        }
         let runtime = Handle::current();
         let end = spawn_blocking(move || runtime.block_on(make(&fence, &path, change)));
-        self.under_way = Some(UnderWay { what, end });
+        self.under_way = Some(UnderWay { what, since: Instant::now(), end });
     }
 
     fn done(&mut self, what: &str, Outcome { summary, live }: Outcome) -> Summary {
@@ -153,7 +169,10 @@ impl Shell {
     }
 
     fn put_live(&mut self, what: &str, summary: &Summary, config: Config) {
-        info!("{what}: {}", outline(&config, summary));
+        let outline = outline(&config, summary);
+        info!("{what}: {outline}");
+        notify::ready(&outline);
+        self.is_up = true;
         for notice in &summary.notices {
             warn!("{notice}");
         }
