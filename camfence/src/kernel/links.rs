@@ -23,7 +23,7 @@ use super::{
     error::{KernelError, OsCode, Result, Tried as _},
     netlink::{ClsactSide, Netlink},
     object::Object,
-    query::tcx_programs,
+    query::{self, tcx_programs},
     root::{Root, remove_file},
 };
 use crate::policy::topology::{Attached, Hook, Link, Mode};
@@ -346,8 +346,7 @@ fn is_same(
     }
     let what = || format!("comparing {}", pin.display());
     let pinned = ProgramInfo::from_pin(pin).tried(what)?;
-    let maps = pinned.map_ids().tried(what)?.unwrap_or_default();
-    Ok(maps.contains(&cameras) && pinned.tag() == other.tried(what)?.tag())
+    Ok(query::maps_of(pin)?.contains(&cameras) && pinned.tag() == other.tried(what)?.tag())
 }
 
 fn id(info: std::result::Result<ProgramInfo, ProgramError>) -> Result<u32> {
