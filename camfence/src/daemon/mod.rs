@@ -60,7 +60,9 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let serving = tokio::spawn(server.clone().serve(socket));
     let mut shell = Shell::new(fence, config_path.into(), live, listen);
     let ended = serve(&mut shell, signals, requests).await;
-    notify::stopping();
+    if ended == Ending::Asked {
+        notify::stopping();
+    }
 
     serving.abort();
     if let Some(scraper) = scraper {

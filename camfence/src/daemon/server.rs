@@ -78,14 +78,11 @@ impl Server {
 
     async fn converse(&self, mut stream: UnixStream, served: &Served) -> io::Result<()> {
         let peer = stream.peer_cred()?;
-        let response = if !may_ask(&stream, peer)? {
-            warn!("{} may not ask for anything", named(peer));
-            Err(Failure::new("not permitted", "ask as root, or as a member of the socket's group"))
-        } else {
-            match timeout(PEER_PATIENCE, read_line(&mut stream)).await {
-                Ok(line) => served.during(self.response(&line?, peer)).await,
-                Err(_) => Err(Failure::not_a_request("it took too long to arrive")),
-            }
+        let permitted = may_ask(&stream, peer)?;
+        let response = match timeout(PEER_PATIENCE, read_line(&mut stream)).await {
+            Ok(line) if permitted => served.during(self.response(&line?, peer)).await,
+            Ok(_) => Err(refused(peer)),
+            Err(_) => Err(Failure::not_a_request("it took too long to arrive")),
         };
         let mut line = serde_json::to_vec(&response.unwrap_or_else(Response::Error))?;
         line.push(b'\n');
@@ -106,6 +103,13 @@ impl Server {
         self.requests.send(asked).await.map_err(|_| gone())?;
         response.await.map_err(|_| gone())
     }
+}
+
+/// The answer to a peer that may not ask. Its request was read: a socket that is closed with something
+/// unread loses the answer.
+fn refused(peer: UCred) -> Failure {
+    warn!("{} may not ask for anything", named(peer));
+    Failure::new("not permitted", "ask as root, or as a member of the socket's group")
 }
 
 /// Who a peer is, for the log.
