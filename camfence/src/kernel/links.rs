@@ -25,6 +25,7 @@ use super::{
     object::Object,
     query::{self, tcx_programs},
     root::{Root, remove_file},
+    runner::{Outcome, run_tc, run_xdp},
 };
 use crate::policy::topology::{Attached, Hook, Link, Mode};
 
@@ -96,6 +97,14 @@ impl Programs {
         let filters = netlink.clsact_programs(port.index, side(direction)).await?;
         let clsact = filters.iter().any(|filter| filter.program == program);
         Ok(clsact.then_some(Attached::tc(Mode::Clsact)))
+    }
+
+    /// Runs a frame through the program that is attached for a direction at a hook.
+    pub(super) fn run(&self, direction: Direction, hook: Hook, frame: &[u8]) -> Result<Outcome> {
+        match hook {
+            Hook::Tc => run_tc(self.tc(direction), frame, frame.len()),
+            Hook::XdpNative | Hook::XdpGeneric => run_xdp(&self.outbound_xdp, frame),
+        }
     }
 
     /// Attaches the program of a direction to a port at a hook. Inbound knows only TC.

@@ -7,8 +7,10 @@
 //! - [`clock`] is the clock that deadlines are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`query`] asks which programs run at a hook,
+//! - [`canary`] tries whether the attached programs enforce,
 //! - [`runner`] runs single frames through the programs without an interface.
 
+pub mod canary;
 pub mod clock;
 pub mod error;
 pub mod links;
