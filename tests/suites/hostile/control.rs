@@ -24,7 +24,7 @@ fn crowd(camfence: &Camfence) -> Result<Vec<UnixStream>> {
     while peers.len() < CROWD {
         match UnixStream::connect(&path) {
             Ok(peer) => peers.push(peer),
-            Err(error) if error.raw_os_error() == Some(nix::libc::EMFILE) => break,
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => break,
             Err(error) => return Err(error.into()),
         }
     }

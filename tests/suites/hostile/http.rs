@@ -20,7 +20,7 @@ fn connect(netns: &Netns, count: usize) -> Result<Vec<TcpStream>> {
         for _ in 0..count {
             match TcpStream::connect(METRICS) {
                 Ok(client) => clients.push(client),
-                Err(error) if error.raw_os_error() == Some(nix::libc::EMFILE) => break,
+                Err(error) if error.raw_os_error() == Some(libc::EMFILE) => break,
                 Err(error) => return Err(error.into()),
             }
         }
