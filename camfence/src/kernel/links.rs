@@ -350,6 +350,26 @@ fn is_same(
     Ok(maps.contains(&cameras) && pinned.tag() == other.tried(what)?.tag())
 }
 
+/// Whether the pinned programs have the same instructions as those of an object. None if none are
+/// pinned.
+pub(super) fn are_pinned(object: &mut Object, root: &Root) -> Result<Option<bool>> {
+    let others = [
+        (names::OUTBOUND_XDP, object.xdp()?.info()),
+        (names::OUTBOUND_TC, object.tc(names::OUTBOUND_TC)?.info()),
+        (names::INBOUND_TC, object.tc(names::INBOUND_TC)?.info()),
+    ];
+    let mut same = None;
+    for (name, other) in others {
+        let pin = root.program(name);
+        let what = || format!("comparing {}", pin.display());
+        if pin.try_exists().tried(what)? {
+            let pinned = ProgramInfo::from_pin(&pin).tried(what)?;
+            same = Some(same.unwrap_or(true) && pinned.tag() == other.tried(what)?.tag());
+        }
+    }
+    Ok(same)
+}
+
 fn id(info: std::result::Result<ProgramInfo, ProgramError>) -> Result<u32> {
     Ok(info.tried(|| "reading a program's id".into())?.id())
 }

@@ -31,6 +31,11 @@ impl Netlink {
         Ok(Self { handle })
     }
 
+    /// For what else is asked.
+    pub(super) const fn handle(&self) -> &rtnetlink::Handle {
+        &self.handle
+    }
+
     /// All interfaces.
     pub async fn links(&self) -> Result<Vec<Link>> {
         let messages: Vec<LinkMessage> = self
@@ -120,7 +125,7 @@ pub struct ClsactProgram {
     pub program: u32,
 }
 
-fn link(message: &LinkMessage) -> Option<Link> {
+pub(super) fn link(message: &LinkMessage) -> Option<Link> {
     let mut link = Link {
         index: message.header.index,
         name: String::new(),
