@@ -1,13 +1,13 @@
 //! Which frames come past the fence: the interfaces that are named, and the ways around them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::counted;
 use crate::{
     config::Camera,
     doctor::{
         finding::{Outcome, Trouble},
-        seen::{Interface, Looked, Network, Seen},
+        seen::{Interface, Looked, Neighbour, Network, Seen},
     },
     policy::topology::{self, Kind, TopologyError},
 };
@@ -121,31 +121,33 @@ fn outside_by_neighbours(
     fenced: &BTreeSet<u32>,
 ) -> Looked<Vec<Trouble>> {
     let lines = network.neighbours.as_ref().map_err(Clone::clone)?;
-    let mut told: BTreeSet<u32> = BTreeSet::new();
-    let mut troubles = Vec::new();
     let of_camera = lines.iter().filter(|line| line.mac == camera.mac);
-    for line in of_camera.filter(|line| !covered(network, fenced, line.ifindex)) {
-        // Behind which of a bridge's ports it is, the bridge knows better.
+    // Behind which of a bridge's ports it is, the bridge knows better.
+    let of_bridge = |line: &&Neighbour| {
         let is_bridge = |index| network.ports_of(index).next().is_some();
-        let lower = network.below(line.ifindex);
-        if is_bridge(line.ifindex) || lower.iter().any(|below| is_bridge(below.link.index)) {
-            continue;
-        }
-        if told.insert(line.ifindex) {
-            let name = network.name(line.ifindex);
-            let todo = format!("add \"{name}\" to `interfaces`, then `camfence reload`");
-            let trouble = if line.fresh {
-                let seen = format!("this host talks to it at {} here, unfenced", line.address);
-                Trouble::failure(seen, todo)
-            } else {
-                let seen =
-                    format!("this host once talked to it at {} here, unfenced", line.address);
-                Trouble::warning(seen, todo)
-            };
-            troubles.push(trouble.of(&camera.name).on(name));
+        let below = network.below(line.ifindex);
+        is_bridge(line.ifindex) || below.iter().any(|below| is_bridge(below.link.index))
+    };
+    let mut outside: BTreeMap<u32, &Neighbour> = BTreeMap::new();
+    for line in of_camera.filter(|line| !covered(network, fenced, line.ifindex) && !of_bridge(line))
+    {
+        let told = outside.entry(line.ifindex).or_insert(line);
+        if line.fresh {
+            *told = line;
         }
     }
-    Ok(troubles)
+    let trouble = |line: &Neighbour| {
+        let name = network.name(line.ifindex);
+        let todo = format!("add \"{name}\" to `interfaces`, then `camfence reload`");
+        let at = line.address;
+        let trouble = if line.fresh {
+            Trouble::failure(format!("this host talks to it at {at} here, unfenced"), todo)
+        } else {
+            Trouble::warning(format!("this host once talked to it at {at} here, unfenced"), todo)
+        };
+        trouble.of(&camera.name).on(name)
+    };
+    Ok(outside.into_values().map(trouble).collect())
 }
 
 pub(in super::super) fn bridged_past(seen: &Seen) -> Looked<Outcome> {
