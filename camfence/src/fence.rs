@@ -433,6 +433,8 @@ impl Fence {
         report: &mut Report,
     ) -> Result<()> {
         if let Some(generation) = self.root.current()? {
+            // Somebody may have removed what was pinned there.
+            generation.create()?;
             let mut object = Object::load(&Options {
                 max_cameras: config.fence.max_cameras,
                 generation: Some(&generation),
