@@ -60,7 +60,7 @@ pub(crate) fn stand(
     let text = fs::read_to_string(fence.camfence.config_path())?;
     let config = Config::parse(&fence.camfence.config_path(), &text)?;
     let ports = vec![(fence.ifindex("driveway")?, Unknown::Drop)];
-    let policy = compile(&config, &Surroundings { on_link: Vec::new(), ports })?;
+    let policy = compile(&config, &Surroundings { ports, ..Surroundings::default() })?;
     write(&mut object, root, &policy, opened, seconds)?;
     for (program, pin) in [
         ("outbound_xdp_frags", "outbound_xdp"),
