@@ -102,8 +102,9 @@ pub struct Report {
     pub replaced: bool,
     /// Named interfaces that are not fenced, with the reason.
     pub unfenced: BTreeMap<String, String>,
-    /// Ports that stay fenced under a name that the configuration does not have; by the name it has.
-    pub unnamed: Vec<String>,
+    /// Ports that stay fenced although they were renamed: the name that the configuration has, and
+    /// the new one.
+    pub renamed: Vec<(String, String)>,
     /// What the user should know.
     pub notices: Vec<String>,
 }

@@ -24,7 +24,7 @@ use super::{
     error::{KernelError, OsCode, Result, Tried as _},
     netlink::{ClsactProgram, ClsactSide, Netlink},
     object::Object,
-    query::tcx_programs,
+    query::{self, tcx_programs},
     root::{Generation, Root},
     runner::{Outcome, run_tc, run_xdp},
 };
@@ -462,8 +462,7 @@ fn is_same(pin: &Path, other: &ProgramInfo, cameras: u32) -> Result<bool> {
     }
     let what = || format!("comparing {}", pin.display());
     let pinned = ProgramInfo::from_pin(pin).tried(what)?;
-    let maps = pinned.map_ids().tried(what)?.unwrap_or_default();
-    Ok(maps.contains(&cameras) && pinned.tag() == other.tag())
+    Ok(query::maps_of(pin)?.contains(&cameras) && pinned.tag() == other.tag())
 }
 
 fn id(info: std::result::Result<ProgramInfo, ProgramError>) -> Result<u32> {
