@@ -263,7 +263,7 @@ async fn make(
         Change::Add(camera) => operations::add(fence, path, &camera).await,
         Change::Remove(camera) => operations::remove(fence, path, &camera).await,
         Change::Open(camera, time) => {
-            let opened = operations::open(fence, path, &camera, time)?;
+            let opened = operations::open(fence, path, &camera, time).await?;
             return Ok(Outcome::Done((&opened).into()));
         }
     };
