@@ -44,7 +44,7 @@ fn capabilities() -> Looked<u64> {
 
 /// Loads the programs, attached to nothing, and lets them go.
 fn programs(root: &Root) -> Looked<Programs> {
-    let options = Options { max_cameras: 1, root: None, log: false };
+    let options = Options { max_cameras: 1, generation: None, log: false };
     let taken = Object::load(&options).and_then(|mut object| {
         let pinned = are_pinned(&mut object, root)?;
         Ok(Programs::Taken { jit: object.is_machine_code()?, pinned })

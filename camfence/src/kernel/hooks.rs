@@ -1,7 +1,6 @@
 //! What runs at a port's TC hooks, the fence's own and others'.
 
-use aya::programs::ProgramInfo;
-use camfence_common::{abi::names, reason::Direction};
+use camfence_common::reason::Direction;
 use futures_util::TryStreamExt as _;
 use netlink_packet_route::tc::{TcAttribute, TcFilterBpfOption, TcMessage, TcOption};
 
@@ -9,24 +8,11 @@ use super::{
     error::{Result, Tried as _},
     netlink::Netlink,
     query::tcx_programs,
-    root::Root,
 };
 use crate::{
     doctor::seen::{Filter, Hooks},
     policy::topology::Link,
 };
-
-/// The ids of the programs pinned under a root.
-pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
-    [names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC]
-        .into_iter()
-        .map(|name| {
-            let pin = root.program(name);
-            let info = ProgramInfo::from_pin(&pin);
-            Ok(info.tried(|| format!("opening {}", pin.display()))?.id())
-        })
-        .collect()
-}
 
 impl Netlink {
     /// What runs at a port's TC hooks.
