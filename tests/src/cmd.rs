@@ -103,6 +103,11 @@ impl<'a> Camfence<'a> {
         self
     }
 
+    /// The same for one that is in use.
+    pub fn set_program(&mut self, program: impl Into<PathBuf>) {
+        self.program = Some(program.into());
+    }
+
     /// Replaces the configuration; [`Camfence::run`] `["reload"]` makes it count.
     pub fn configure(&self, config: &str) -> Result<()> {
         Ok(fs::write(self.config_path(), config)?)

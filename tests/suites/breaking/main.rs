@@ -1,0 +1,143 @@
+//! The fence broken on purpose, again and again, while frames flow.
+//!
+//! `CAMFENCE_BREAK_SECONDS` says for how long, for each way to attach; every action is done at
+//! least once. `CAMFENCE_BREAK_SEED` repeats a run: the actions and their order are the seed's.
+//! `CAMFENCE_BREAK_ONLY` names actions, or parts of names, with commas between.
+
+mod actions;
+mod books;
+mod builds;
+mod bystander;
+mod disk;
+mod home;
+mod pins;
+mod report;
+mod scene;
+mod stamp;
+mod traffic;
+mod windows;
+
+use std::env;
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use camfence_tests::{BpffsRoot, Camfence};
+use fastrand::Rng;
+
+use crate::actions::Action;
+use crate::disk::Disk;
+use crate::report::Done;
+use crate::scene::{EXACT, Scene};
+use crate::traffic::Traffic;
+
+/// How long a run is when nobody says otherwise, in seconds.
+const SECONDS: u64 = 15;
+/// From this many seconds on a run is a long one, in which every bound counts.
+const LONG: u64 = 300;
+const MAX_CAMERAS: u32 = 64;
+/// Traffic between two actions.
+const BETWEEN: Duration = Duration::from_millis(150);
+
+/// Two at once would disturb each other's traffic.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+#[test]
+fn tcx_and_xdp() -> Result<()> {
+    break_it(true)
+}
+
+#[test]
+fn clsact_and_xdp() -> Result<()> {
+    break_it(false)
+}
+
+fn setting<T: FromStr>(name: &str) -> Result<Option<T>> {
+    let Some(value) = env::var_os(name) else { return Ok(None) };
+    let value = value.to_str().and_then(|value| value.parse().ok());
+    value.map(Some).with_context(|| format!("{name} is no number"))
+}
+
+fn break_it(tcx: bool) -> Result<()> {
+    let _one = traffic::lock(&ONE_AT_A_TIME);
+    let seconds = setting("CAMFENCE_BREAK_SECONDS")?.unwrap_or(SECONDS);
+    let seed = setting("CAMFENCE_BREAK_SEED")?.unwrap_or_else(|| fastrand::u64(..));
+    println!("CAMFENCE_BREAK_SEED={seed} CAMFENCE_BREAK_SECONDS={seconds}, tcx: {tcx}");
+
+    let lab = home::lab()?;
+    let bpffs = BpffsRoot::new()?;
+    let camfence = Camfence::new(lab.box_ns(), "", &bpffs)?;
+    let disk = Disk::mount(camfence.dir())?;
+    let programs = tempfile::tempdir()?;
+    let builds = builds::both(programs.path())?;
+    let traffic = Traffic::new(&lab)?;
+    let mut scene = Scene {
+        lab: &lab,
+        bpffs: &bpffs,
+        traffic: &traffic,
+        daemon: None,
+        disk,
+        camfence,
+        past_logs: String::new(),
+        windows: windows::Windows::default(),
+        books: books::Books::default(),
+        rng: Rng::with_seed(seed),
+        tcx,
+        builds,
+        build: 0,
+        max_cameras: MAX_CAMERAS,
+        action: "start",
+    };
+    scene.configure()?;
+    let result = thread::scope(|scope| {
+        // The fence stands before the first frame.
+        scene.start()?;
+        let begin = Instant::now();
+        let flowing = traffic.start(scope);
+        let mut done = Done::new();
+        let result = blow_by_blow(&mut scene, Duration::from_secs(seconds), &mut done);
+        let elapsed = begin.elapsed();
+        drop(flowing);
+        let overrun = scene.overrun()?;
+        report::print(&scene, &done, overrun, elapsed);
+        result?;
+        finish(&scene, overrun, elapsed, seconds >= LONG)
+    });
+    result.with_context(|| {
+        format!("seed {seed}, in {}; the daemon said:\n{}", scene.action, scene.log())
+    })
+}
+
+/// All actions in random order, over and over until the time is up.
+fn blow_by_blow(scene: &mut Scene<'_>, time: Duration, done: &mut Done) -> Result<()> {
+    thread::sleep(BETWEEN);
+    scene.check(EXACT)?;
+    let begin = Instant::now();
+    let only: Option<String> = setting("CAMFENCE_BREAK_ONLY")?;
+    let mut round: Vec<Action> = actions::ALL.to_vec();
+    round.retain(|action| only.as_ref().is_none_or(|only| only.split(',').any(|only| action.name.contains(only))));
+    loop {
+        scene.rng.shuffle(&mut round);
+        for action in &round {
+            scene.action = action.name;
+            let expects = (action.run)(scene)?;
+            thread::sleep(BETWEEN);
+            scene.check(expects)?;
+            *done.entry(action.name).or_default() += 1;
+            if begin.elapsed() > time && done.len() == round.len() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What has to hold for the whole run.
+fn finish(scene: &Scene<'_>, overrun: u64, elapsed: Duration, long: bool) -> Result<()> {
+    let outcome = scene.traffic.bystander.outcome();
+    outcome.check(overrun)?;
+    let rate = outcome.sent as f64 / elapsed.as_secs_f64();
+    ensure!(!long || rate > 0.98 * bystander::RATE as f64, "only {rate:.0} frames a second");
+    Ok(())
+}
