@@ -17,6 +17,10 @@ use crate::{
 /// another version.
 pub const ABI: u32 = 2;
 
+/// A camera that nobody has, in every fence that stands: its frames are run through the attached
+/// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
+pub const CANARY: Mac = Mac(*b"\x02cfcan");
+
 /// Names of maps and programs, as the object file has them and as they are pinned.
 pub mod names {
     /// Array, one element: [`State`](super::State).

@@ -4,21 +4,32 @@
 //! less of the state: compute what should be, compare with what the kernel holds, write the
 //! difference. Run twice, it writes nothing the second time.
 
+mod follow;
+mod ports;
+mod proof;
+
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use camfence_common::{
-    abi::{Camera, CameraCounters, Subject, Tally},
+    abi::{CANARY, Camera, CameraCounters, Subject, Tally},
     limits::MAX_SIGHTINGS,
     mac::Mac,
     reason::Direction,
 };
 use thiserror::Error;
 
+pub use self::{
+    follow::{Followed, FollowedPort, Memory},
+    ports::Demand,
+    proof::Side,
+};
+use self::{ports::Ports, proof::Prover};
+
 use crate::{
-    config::{Config, Hook as WantedHook, Mode},
+    config::{Config, Mode, Unknown},
     kernel::{
         KernelError,
-        links::{self, Programs},
+        links::Programs,
         maps::Maps,
         netlink::Netlink,
         object::{Object, Options},
@@ -27,7 +38,7 @@ use crate::{
     policy::{
         compile::{CompileError, CompiledPolicy, Surroundings, compile},
         diff::diff,
-        topology::{self, Attached, Hook, Link, TopologyError},
+        topology::{self, Attached, Link, TopologyError},
     },
 };
 
@@ -85,8 +96,20 @@ pub struct Report {
     pub added: usize,
     /// Whether cameras were removed or given another policy.
     pub replaced: bool,
+    /// Named interfaces that are not fenced, with the reason.
+    pub unfenced: BTreeMap<String, String>,
+    /// Ports that stay fenced under a name that the configuration does not have; by the name it has.
+    pub unnamed: Vec<String>,
     /// What the user should know.
     pub notices: Vec<String>,
+}
+
+impl Report {
+    /// What the user should know, of unfenced interfaces too.
+    pub fn said(&self) -> Vec<String> {
+        let unfenced = self.unfenced.values().map(|problem| format!("not fenced: {problem}"));
+        self.notices.iter().cloned().chain(unfenced).collect()
+    }
 }
 
 /// What the kernel says of the fence.
@@ -125,25 +148,36 @@ pub struct PortState {
     pub name: String,
     /// Its index; none if there is no such interface.
     pub ifindex: Option<u32>,
-    /// What is attached on its ingress.
-    pub outbound: Option<Attached>,
-    /// What is attached on its egress.
-    pub inbound: Option<Attached>,
+    /// Its ingress.
+    pub outbound: Side,
+    /// Its egress.
+    pub inbound: Side,
     /// Its unknown sources; none if they are let through.
     pub strangers: Option<Strangers>,
 }
 
 impl PortState {
-    const fn absent(name: String) -> Self {
-        Self { name, ifindex: None, outbound: None, inbound: None, strangers: None }
+    fn absent(name: String) -> Self {
+        let (outbound, inbound) = (Side::default(), Side::default());
+        Self { name, ifindex: None, outbound, inbound, strangers: None }
+    }
+
+    /// The side that a direction's frames come in by, or leave by.
+    pub const fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Outbound => &self.outbound,
+            Direction::Inbound => &self.inbound,
+        }
+    }
+
+    /// Why what is attached does not enforce, if so.
+    pub fn doubt(&self) -> Option<&str> {
+        self.outbound.doubt.as_deref().or(self.inbound.doubt.as_deref())
     }
 
     /// What is attached for a direction.
     pub const fn attached(&self, direction: Direction) -> Option<Attached> {
-        match direction {
-            Direction::Outbound => self.outbound,
-            Direction::Inbound => self.inbound,
-        }
+        self.side(direction).attached
     }
 }
 
@@ -179,7 +213,7 @@ impl Standing {
 
     /// Whether a port's frames are judged in a direction and verdicts carried out.
     pub fn is_enforcing_in(&self, port: &PortState, direction: Direction) -> bool {
-        port.attached(direction).is_some() && !self.only_audits()
+        port.side(direction).is_enforcing() && !self.only_audits()
     }
 
     /// Whether every camera is in audit, and so are the unknown sources that are judged.
@@ -193,7 +227,7 @@ impl Standing {
 
 /// What should be.
 struct Target {
-    ports: Vec<Link>,
+    ports: Ports,
     policy: CompiledPolicy,
 }
 
@@ -206,8 +240,8 @@ impl Fence {
 
     /// Puts the fence up, or brings one that stands in line with the configuration and with this
     /// version's programs. If it fails, nothing new is left behind and what stood still stands.
-    pub async fn up(&self, config: &Config) -> Result<Report> {
-        let target = self.target(config).await?;
+    pub async fn up(&self, config: &Config, demand: Demand) -> Result<Report> {
+        let target = self.target(config, demand).await?;
         let _lock = self.root.create()?;
         let fresh = Maps::clear_unfinished(&self.root)?;
         let nothing_attached = self.root.linked()?.is_empty();
@@ -219,8 +253,8 @@ impl Fence {
     }
 
     /// Brings a fence that stands in line with the configuration.
-    pub async fn reload(&self, config: &Config) -> Result<Report> {
-        let target = self.target(config).await?;
+    pub async fn reload(&self, config: &Config, demand: Demand) -> Result<Report> {
+        let target = self.target(config, demand).await?;
         let (_lock, mut maps) = self.open(config)?;
         // Ports first: if one cannot be fenced, nothing has changed.
         let mut report = Report::default();
@@ -233,7 +267,7 @@ impl Fence {
     pub async fn apply_policy(&self, config: &Config) -> Result<Report> {
         let links = self.netlink.links().await?;
         // A port that is gone has no prefixes; that it is gone is for `reload` and `up` to say.
-        let ports = topology::ports(&config.fence.interfaces, &links).unwrap_or_default();
+        let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         let (_lock, mut maps) = self.open(config)?;
         let mut report = Report::default();
@@ -269,6 +303,7 @@ impl Fence {
         for (subject, camera) in maps.cameras()? {
             let live = live_camera(&maps, &camera)?;
             match subject {
+                Subject::Camera(CANARY) => {}
                 Subject::Camera(mac) => {
                     cameras.insert(mac, live);
                 }
@@ -278,14 +313,14 @@ impl Fence {
                 }
             }
         }
+        let mut prover = Prover::new(self, &maps, &programs);
         let mut ports = Vec::new();
         for (name, port) in named_ports(config, &links) {
             let mut state = PortState::absent(name);
             if let Some(port) = port {
                 state.ifindex = Some(port.index);
-                state.outbound =
-                    programs.attached(&self.netlink, port, Direction::Outbound).await?;
-                state.inbound = programs.attached(&self.netlink, port, Direction::Inbound).await?;
+                state.outbound = prover.side(port, Direction::Outbound).await?;
+                state.inbound = prover.side(port, Direction::Inbound).await?;
                 state.strangers = strangers.remove(&port.index);
             }
             ports.push(state);
@@ -374,9 +409,9 @@ impl Fence {
         Ok((lock, Maps::open_to_change(&self.root)?))
     }
 
-    async fn target(&self, config: &Config) -> Result<Target> {
+    async fn target(&self, config: &Config, demand: Demand) -> Result<Target> {
         let links = self.netlink.links().await?;
-        let ports = topology::ports(&config.fence.interfaces, &links)?;
+        let ports = Ports::resolve(config, &links, demand)?;
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         Ok(Target { ports, policy })
     }
@@ -384,150 +419,25 @@ impl Fence {
     async fn surroundings(
         &self,
         config: &Config,
-        ports: &[Link],
+        ports: &Ports,
         links: &[Link],
     ) -> Result<Surroundings> {
         let on_link = if config.profiles.iter().any(|profile| profile.local.auto) {
-            topology::on_link_prefixes(ports, &self.netlink.on_link_prefixes().await?)
+            topology::on_link_prefixes(ports.all(), &self.netlink.on_link_prefixes().await?)
         } else {
             Vec::new()
         };
         let unknown = |port: &Link| (port.index, topology::settings(config, port, links).1);
-        Ok(Surroundings { on_link, ports: ports.iter().map(unknown).collect() })
-    }
-
-    /// Attaches to the ports that should be fenced and detaches from the others. If a port cannot
-    /// be fenced, those attached here are detached again.
-    async fn fence_ports(
-        &self,
-        config: &Config,
-        ports: &[Link],
-        report: &mut Report,
-    ) -> Result<()> {
-        let mut programs = Programs::open(&self.root, self.tcx)?;
-        // Read anew: installing may have replaced the programs that were attached.
-        let links = self.netlink.links().await?;
-        let still = |link: &&Link| ports.iter().any(|port| port.index == link.index);
-        let mut done: Vec<(&Link, Direction, Hook)> = Vec::new();
-        for port in links.iter().filter(still) {
-            let (hook, _) = topology::settings(config, port, &links);
-            for direction in Direction::ALL {
-                match self.fence_port(&mut programs, port, direction, hook, report).await {
-                    Ok(None) => {}
-                    Ok(Some(hook)) => done.push((port, direction, hook)),
-                    Err(error) => {
-                        for (port, direction, hook) in done {
-                            programs.detach(&self.netlink, port, direction, hook).await?;
-                        }
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        for (port, ..) in done {
-            if !report.attached.contains(&port.name) {
-                report.attached.push(port.name.clone());
-            }
-        }
-        self.unfence_others(&programs, ports, report).await
-    }
-
-    /// Sees to one direction of one port. Returns the hook if a program was newly attached.
-    async fn fence_port(
-        &self,
-        programs: &mut Programs,
-        port: &Link,
-        direction: Direction,
-        hook: WantedHook,
-        report: &mut Report,
-    ) -> Result<Option<Hook>> {
-        let wanted: &[Hook] = match direction {
-            Direction::Outbound => topology::hooks(hook, port.kind),
-            Direction::Inbound => &[Hook::Tc],
-        };
-        let current = programs.attached(&self.netlink, port, direction).await?;
-        if current.is_some_and(|current| wanted.contains(&current.hook)) {
-            return Ok(None);
-        }
-        let old = current.map(|current| current.hook);
-        // XDP's two hooks exclude each other: TC holds the fence while one makes way.
-        let bridge = old.filter(|old| *old != Hook::Tc && !wanted.contains(&Hook::Tc));
-        if let Some(old) = bridge {
-            programs.attach(&self.netlink, port, direction, Hook::Tc).await?;
-            programs.detach(&self.netlink, port, direction, old).await?;
-        }
-        let attached = self.attach_first(programs, port, direction, wanted, report).await;
-        let hook = match (attached, bridge) {
-            (Ok(hook), _) => hook,
-            // Nothing that was enforcing stops: back to what was there.
-            (Err(error), Some(old)) => {
-                programs.attach(&self.netlink, port, direction, old).await?;
-                programs.detach(&self.netlink, port, direction, Hook::Tc).await?;
-                return Err(error);
-            }
-            (Err(error), None) => return Err(error),
-        };
-        if let Some(old) = if bridge.is_some() { Some(Hook::Tc) } else { old } {
-            programs.detach(&self.netlink, port, direction, old).await?;
-        }
-        Ok(old.is_none().then_some(hook))
-    }
-
-    /// Attaches at the first of the hooks that the port takes.
-    async fn attach_first(
-        &self,
-        programs: &mut Programs,
-        port: &Link,
-        direction: Direction,
-        hooks: &[Hook],
-        report: &mut Report,
-    ) -> Result<Hook> {
-        for (position, &hook) in hooks.iter().enumerate() {
-            let last = position + 1 == hooks.len();
-            match programs.attach(&self.netlink, port, direction, hook).await {
-                Ok(()) => return Ok(hook),
-                Err(error) if last => return Err(error.into()),
-                // What most drivers answer; nothing to tell.
-                Err(KernelError::XdpUnsupported { .. }) => {}
-                Err(error) => report.notices.push(format!("{error}: fenced at TC instead")),
-            }
-        }
-        Err(TopologyError::None.into())
-    }
-
-    /// Detaches from every interface that is not one of `ports`.
-    async fn unfence_others(
-        &self,
-        programs: &Programs,
-        ports: &[Link],
-        report: &mut Report,
-    ) -> Result<()> {
-        let links = self.netlink.links().await?;
-        for link in links.iter().filter(|link| !ports.iter().any(|port| port.index == link.index)) {
-            let mut detached = false;
-            for direction in Direction::ALL {
-                if let Some(attached) = programs.attached(&self.netlink, link, direction).await? {
-                    programs.detach(&self.netlink, link, direction, attached.hook).await?;
-                    detached = true;
-                }
-            }
-            if detached {
-                report.detached.push(link.name.clone());
-            }
-        }
-        for ifindex in self.root.linked()? {
-            if !ports.iter().any(|port| port.index == ifindex) {
-                links::forget(&self.root, ifindex)?;
-            }
-        }
-        Ok(())
+        let is_judged = |(_, unknown): &(u32, Unknown)| *unknown != Unknown::Pass;
+        let ports = ports.all().map(unknown).filter(is_judged).collect();
+        Ok(Surroundings { on_link, ports, canary: true })
     }
 
     /// Detaches from every interface and removes the state.
     async fn take_down(&self) -> Result<()> {
         // Without pinned programs nothing but links can be attached, and those end with the root.
         if let Ok(programs) = Programs::open(&self.root, self.tcx) {
-            self.unfence_others(&programs, &[], &mut Report::default()).await?;
+            self.unfence_others(&programs, &Ports::none(), &mut Report::default()).await?;
         }
         self.root.remove()?;
         Ok(())
@@ -567,10 +477,15 @@ fn named_ports<'a>(config: &Config, links: &'a [Link]) -> Vec<(String, Option<&'
     found
 }
 
+/// Whether it is a camera that somebody registered.
+fn is_registered(subject: Subject) -> bool {
+    matches!(subject, Subject::Camera(mac) if mac != CANARY)
+}
+
 fn write_policy(maps: &mut Maps, policy: &CompiledPolicy, report: &mut Report) -> Result<()> {
     let changes = diff(&maps.observe()?, policy);
     maps.apply(&changes)?;
-    report.added = changes.insert.len();
+    report.added = changes.insert.iter().filter(|(subject, _)| is_registered(*subject)).count();
     report.replaced = changes.replace.is_some();
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::{
         edit::{self, EditError, NewCamera},
         write::{PreparedFile, WriteError},
     },
-    fence::{Fence, FenceError, Report},
+    fence::{Demand, Fence, FenceError, Report},
     opening::OpenTime,
 };
 
@@ -99,16 +99,16 @@ pub async fn remove(fence: &Fence, path: &Path, name_or_mac: &str) -> Result<Don
 }
 
 /// Brings the fence in line with the configuration as it is on disk.
-pub async fn reload(fence: &Fence, path: &Path) -> Result<Done> {
+pub async fn reload(fence: &Fence, path: &Path, demand: Demand) -> Result<Done> {
     let config = Config::load(path)?;
-    let report = fence.reload(&config).await?;
+    let report = fence.reload(&config, demand).await?;
     Ok(Done { config, report: Some(report) })
 }
 
 /// Puts the fence up as the configuration on disk says.
-pub async fn up(fence: &Fence, path: &Path) -> Result<Done> {
+pub async fn up(fence: &Fence, path: &Path, demand: Demand) -> Result<Done> {
     let config = Config::load(path)?;
-    let report = fence.up(&config).await?;
+    let report = fence.up(&config, demand).await?;
     Ok(Done { config, report: Some(report) })
 }
 

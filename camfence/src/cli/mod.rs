@@ -62,7 +62,7 @@ enum Verb {
     /// Put the fence up, serve metrics and the other verbs, and stay
     Run,
     /// Put the fence up and exit; it stays
-    Up,
+    Up(up::Arguments),
     /// Take the fence down
     Down,
     /// Bring the fence in line with the configuration
@@ -125,7 +125,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Run => run::run(options).await,
-        Verb::Up => up::run(options).await,
+        Verb::Up(arguments) => up::run(options, arguments).await,
         Verb::Down => down::run(options).await,
         Verb::Reload => reload::run(options).await,
         Verb::Add(arguments) => add::run(options, arguments).await,

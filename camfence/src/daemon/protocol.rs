@@ -52,6 +52,10 @@ pub enum Request {
         /// Its name or address.
         camera: String,
     },
+    /// Puts the fence up as the configuration on disk says.
+    Up,
+    /// Takes the fence down, until it is put up again.
+    Down,
     /// Brings the fence in line with the configuration on disk.
     Reload,
     /// Asks for a sign of life.
@@ -138,7 +142,7 @@ impl From<&Done> for Summary {
             replaced: report.replaced,
             attached: report.attached.clone(),
             detached: report.detached.clone(),
-            notices: report.notices.clone(),
+            notices: report.said(),
             opened: None,
         }
     }

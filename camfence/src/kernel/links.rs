@@ -23,7 +23,9 @@ use super::{
     error::{KernelError, OsCode, Result, Tried as _},
     netlink::{ClsactSide, Netlink},
     object::Object,
+    query::tcx_programs,
     root::{Root, remove_file},
+    runner::{Outcome, run_tc, run_xdp},
 };
 use crate::policy::topology::{Attached, Hook, Link, Mode};
 
@@ -95,6 +97,14 @@ impl Programs {
         let filters = netlink.clsact_programs(port.index, side(direction)).await?;
         let clsact = filters.iter().any(|filter| filter.program == program);
         Ok(clsact.then_some(Attached::tc(Mode::Clsact)))
+    }
+
+    /// Runs a frame through the program that is attached for a direction at a hook.
+    pub(super) fn run(&self, direction: Direction, hook: Hook, frame: &[u8]) -> Result<Outcome> {
+        match hook {
+            Hook::Tc => run_tc(self.tc(direction), frame, frame.len()),
+            Hook::XdpNative | Hook::XdpGeneric => run_xdp(&self.outbound_xdp, frame),
+        }
     }
 
     /// Attaches the program of a direction to a port at a hook. Inbound knows only TC.
@@ -317,18 +327,6 @@ fn clsact_link(port: &Link, direction: Direction) -> Result<SchedClassifierLink>
 
 const fn clsact_handle() -> TcHandle {
     TcHandle::new(0, CLSACT_HANDLE)
-}
-
-/// The ids of the TC programs attached to a port as links. Empty on a kernel without TCX.
-fn tcx_programs(port: &Link, direction: Direction) -> Result<Vec<u32>> {
-    let queried = SchedClassifier::query_tcx(&port.name, attach_type(direction));
-    if let Err(error) = &queried
-        && error.os_code() == Some(Errno::INVAL.raw_os_error())
-    {
-        return Ok(Vec::new());
-    }
-    let (_, programs) = queried.tried(|| format!("{}: listing its TC programs", port.name))?;
-    Ok(programs.iter().map(ProgramInfo::id).collect())
 }
 
 /// The pinned links of a program on all interfaces, with their pins.

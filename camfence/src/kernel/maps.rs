@@ -169,6 +169,20 @@ impl Maps {
         Ok(cameras)
     }
 
+    /// An entry of the live map.
+    pub fn camera(&self, subject: Subject) -> Result<Option<Camera>> {
+        match self.live.get(&Shared(subject.key()), 0) {
+            Ok(Shared(camera)) => Ok(Some(camera)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(error).tried(|| "reading a camera".into()),
+        }
+    }
+
+    /// Has the programs look at the live map, whatever they were made to look at.
+    pub fn restore(&mut self) -> Result<()> {
+        self.point_to_live()
+    }
+
     /// How long the camera of a slot stays opened; none if it is not.
     pub fn opened(&self, slot: u32) -> Result<Option<Duration>> {
         let deadline = self.deadlines.get(&slot, 0);

@@ -6,8 +6,11 @@
 //! - [`maps`] reads and writes the maps,
 //! - [`clock`] is the clock that deadlines are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
+//! - [`query`] asks which programs run at a hook,
+//! - [`canary`] tries whether the attached programs enforce,
 //! - [`runner`] runs single frames through the programs without an interface.
 
+pub mod canary;
 pub mod clock;
 pub mod error;
 pub mod links;
@@ -15,6 +18,7 @@ pub mod maps;
 mod names;
 pub mod netlink;
 pub mod object;
+pub mod query;
 pub mod root;
 pub mod runner;
 

@@ -3,9 +3,9 @@
 //! Netlink rather than /sys: it speaks of the network namespace this process is in, whatever is
 //! mounted.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, pin::Pin, time::Duration};
 
-use futures_util::TryStreamExt as _;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use ipnet::IpNet;
 use netlink_packet_route::{
     address::AddressAttribute,
@@ -13,8 +13,65 @@ use netlink_packet_route::{
     tc::{TcAttribute, TcFilterBpfOption, TcMessage, TcOption},
 };
 
+use rtnetlink::MulticastGroup;
+use tokio::time::sleep;
+use tracing::warn;
+
 use super::error::{KernelError, Result, Tried as _};
 use crate::policy::topology::{Kind, Link, Xdp, XdpMode};
+
+/// Tells when an interface, an address or a TC filter has changed.
+#[derive(Default)]
+pub struct Watch {
+    changes: Option<Changes>,
+}
+
+type Changes = Pin<Box<dyn Stream<Item = ()> + Send>>;
+
+/// How long to wait before a connection is tried again.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Messages that are one change if they are there at the same time.
+const BATCH: usize = 1024;
+
+impl Watch {
+    /// One that is not connected yet. Needs a tokio runtime from when it is first waited for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits until something has changed; what changed at the same time is one change. A connection
+    /// that ends, as when the kernel had more to tell than there was room for, is made again, which
+    /// is a change as well. May be cancelled.
+    pub async fn changed(&mut self) {
+        if let Some(changes) = &mut self.changes {
+            if changes.next().await.is_none() {
+                self.changes = None;
+            }
+            return;
+        }
+        match subscribe() {
+            Ok(changes) => self.changes = Some(changes),
+            Err(error) => {
+                warn!("{error}");
+                sleep(RECONNECT).await;
+            }
+        }
+    }
+}
+
+fn subscribe() -> Result<Changes> {
+    let groups = [
+        MulticastGroup::Link,
+        MulticastGroup::Tc,
+        MulticastGroup::Ipv4Ifaddr,
+        MulticastGroup::Ipv6Ifaddr,
+    ];
+    let connected = rtnetlink::new_multicast_connection(&groups);
+    let (connection, _, messages) = connected.tried(|| "following interfaces".into())?;
+    tokio::spawn(connection);
+    Ok(Box::pin(messages.ready_chunks(BATCH).map(|_| ())))
+}
 
 /// A connection to rtnetlink.
 #[derive(Debug, Clone)]
