@@ -40,7 +40,7 @@ struct Arrived {
     twice: u64,
     disordered: u64,
     next: u64,
-    /// Up to which number it was looked for gaps.
+    /// All below it are there.
     checked: u64,
 }
 
@@ -88,9 +88,9 @@ impl Bystander {
         self.sent.load(SeqCst)
     }
 
-    /// How many frames below `number`, since this was last asked, have not arrived.
-    pub(crate) fn missing_below(&self, number: u64) -> u64 {
-        lock(&self.arrived).missing_below(number)
+    /// Whether all frames below `number` have arrived.
+    pub(crate) fn has_all_below(&self, number: u64) -> bool {
+        lock(&self.arrived).has_all_below(number)
     }
 
     /// Sends until told to stop.
@@ -155,10 +155,11 @@ impl Arrived {
         word.is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    fn missing_below(&mut self, number: u64) -> u64 {
-        let missing = (self.checked..number).filter(|&number| !self.has(number)).count() as u64;
-        self.checked = self.checked.max(number);
-        missing
+    fn has_all_below(&mut self, number: u64) -> bool {
+        while self.checked < number && self.has(self.checked) {
+            self.checked += 1;
+        }
+        self.checked >= number
     }
 }
 

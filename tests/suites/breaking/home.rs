@@ -37,6 +37,8 @@ pub(crate) const WATCH: Mac = mac("02:cf:aa:00:00:10");
 pub(crate) const TALKER: Mac = mac("02:cf:aa:00:00:20");
 pub(crate) const SINK: Mac = mac("02:cf:aa:00:00:21");
 
+/// `max_cameras`, unless it was changed.
+pub(crate) const MAX_CAMERAS: u32 = 64;
 pub(crate) const METRICS: &str = "127.0.0.1:9477";
 
 /// Builds the home.

@@ -14,15 +14,13 @@ pub(crate) type Done = BTreeMap<&'static str, u32>;
 /// Prints what was found, as a table.
 pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Duration) {
     let leaks = scene.traffic.leaks();
-    let durations = scene.windows.durations(&leaks);
+    let durations = by_action(&scene.windows.durations(&leaks));
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(["action", "done", "windows", "median", "p99", "max"]);
     for (action, times) in done {
-        let of_action = durations.iter().filter(|(name, _)| name == action);
-        let mut of_action: Vec<_> = of_action.map(|(_, duration)| *duration).collect();
-        of_action.sort();
-        let [median, high, max] = [50, 99, 100].map(|p| show(percentile(&of_action, p)));
+        let of_action = durations.get(action).map_or(&[][..], Vec::as_slice);
+        let [median, high, max] = [50, 99, 100].map(|p| show(percentile(of_action, p)));
         table.add_row([
             (*action).to_owned(),
             times.to_string(),
@@ -31,6 +29,12 @@ pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Durat
             high,
             max,
         ]);
+    }
+    for (what, times) in by_action(&scene.accounts) {
+        let [median, max] = [50, 100].map(|p| show(percentile(&times, p)));
+        println!(
+            "{what}: by the daemon's own account, {median} in the median and {max} at the most"
+        );
     }
     let outcome = scene.traffic.bystander.outcome();
     let rate = outcome.sent as f64 / elapsed.as_secs_f64();
@@ -46,6 +50,18 @@ pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Durat
         outcome.retries,
         outcome.uncaptured
     );
+}
+
+/// The durations of each action.
+pub(crate) fn by_action(
+    durations: &[(&'static str, Duration)],
+) -> BTreeMap<&'static str, Vec<Duration>> {
+    let mut sorted: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (action, duration) in durations {
+        sorted.entry(*action).or_default().push(*duration);
+    }
+    sorted.values_mut().for_each(|durations| durations.sort());
+    sorted
 }
 
 /// The value that so many percent are not above; none of nothing.

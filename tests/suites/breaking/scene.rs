@@ -25,6 +25,8 @@ use crate::windows::{Why, Windows};
 
 /// How long a daemon may take to start, and a fence to be whole again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How far the daemon's account of a time may be off.
+const TOLERANCE: Duration = Duration::from_millis(25);
 /// For how long calls away have to be dropped before a port counts as fenced again.
 const QUIET: u64 = 250_000_000;
 
@@ -49,6 +51,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) builds: [PathBuf; 2],
     pub(crate) build: usize,
     pub(crate) max_cameras: u32,
+    /// For how long ports were not fenced by the daemon's own account.
+    pub(crate) accounts: Vec<(&'static str, Duration)>,
     /// The action that is under way.
     pub(crate) action: &'static str,
 }
@@ -232,10 +236,10 @@ impl Scene<'_> {
         let leaks = traffic.leaks();
         self.windows.judge(&leaks)?;
         self.books.compare(traffic, &leaks, &status, expects)?;
-        traffic.settle()?;
-        let missing = traffic.bystander.missing_below(bystander);
-        ensure!(missing == 0, "{missing} frames of the bystander are missing");
-        traffic.resume()
+        traffic.resume()?;
+        self.wait("frames of the bystander are missing", |scene| {
+            Ok(scene.traffic.bystander.has_all_below(bystander))
+        })
     }
 
     /// Frames to the sink that the kernel had no room for.
@@ -244,16 +248,27 @@ impl Scene<'_> {
         Ok(stats["tx"]["dropped"].as_u64().unwrap_or_default())
     }
 
-    /// The lines of the metrics that begin so, with their values summed up.
-    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
+    /// For how long ports were not fenced, all together, by the daemon's metrics.
+    pub(crate) fn unfenced(&self) -> Result<Duration> {
         let mut stream = self.lab.box_ns().run(|| TcpStream::connect(METRICS))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(format!("GET /metrics HTTP/1.1\r\nHost: {METRICS}\r\n\r\n").as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        let lines = answer.lines().filter(|line| line.starts_with(name));
+        let series = "camfence_unfenced_seconds_total{";
+        let lines = answer.lines().filter(|line| line.starts_with(series));
         let values = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
-        Ok(values.sum())
+        Ok(Duration::from_secs_f64(values.sum()))
+    }
+
+    /// Notes what has come to it since, which must be no less than what got through.
+    pub(crate) fn note_unfenced(&mut self, before: Duration) -> Result<()> {
+        let told = self.unfenced()?.saturating_sub(before);
+        let measured = self.windows.durations(&self.traffic.leaks()).pop();
+        let (_, measured) = measured.context("no window was opened")?;
+        ensure!(told + TOLERANCE >= measured, "it tells of {told:?}, and it was {measured:?}");
+        self.accounts.push((self.action, told));
+        Ok(())
     }
 
     /// Moves a camera's port to a bridge.

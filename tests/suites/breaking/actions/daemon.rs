@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::books::Expect;
+use crate::home::MAX_CAMERAS;
 use crate::pins;
 use crate::scene::{EXACT, Scene, connect};
 
@@ -42,6 +43,17 @@ pub(super) fn upgrade(scene: &mut Scene<'_>) -> Result<[Expect; 3]> {
     scene.start()?;
     let after = pins::programs(scene.bpffs.path())?;
     ensure!(before.iter().all(|id| !after.contains(id)), "no upgrade: {before:?} and {after:?}");
+    Ok(EXACT)
+}
+
+/// Room for more cameras, or fewer: the state moves to other maps.
+pub(super) fn resize(scene: &mut Scene<'_>) -> Result<[Expect; 3]> {
+    let signal = if scene.rng.bool() { Signal::SIGTERM } else { Signal::SIGKILL };
+    scene.end(signal)?;
+    scene.max_cameras =
+        if scene.max_cameras == MAX_CAMERAS { 2 * MAX_CAMERAS } else { MAX_CAMERAS };
+    scene.configure()?;
+    scene.start()?;
     Ok(EXACT)
 }
 

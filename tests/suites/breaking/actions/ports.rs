@@ -11,8 +11,10 @@ use crate::windows::Why;
 pub(super) fn remake_port(scene: &mut Scene<'_>) -> Result<[Expect; 3]> {
     let camera = scene.any_camera();
     scene.open_window(camera, Why::Unfenced);
+    let before = scene.unfenced()?;
     remake(scene, camera)?;
     scene.await_fenced(camera)?;
+    scene.note_unfenced(before)?;
     Ok(Scene::all_but(camera, Expect::Sent))
 }
 
@@ -57,8 +59,10 @@ pub(super) fn move_to_other_bridge_and_back(scene: &mut Scene<'_>) -> Result<[Ex
     scene.moment();
     scene.windows.close(scene.traffic, camera);
     scene.open_window(camera, Why::Unfenced);
+    let before = scene.unfenced()?;
     scene.move_to(camera, CAMERAS[camera].home)?;
     scene.await_fenced(camera)?;
+    scene.note_unfenced(before)?;
     Ok(Scene::all_but(camera, Expect::Sent))
 }
 
