@@ -7,6 +7,7 @@
 mod follow;
 mod ports;
 mod proof;
+mod switch;
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
@@ -29,7 +30,7 @@ use crate::{
     config::{Config, Mode, Unknown},
     kernel::{
         KernelError,
-        links::Programs,
+        links::{self, Programs},
         maps::Maps,
         netlink::Netlink,
         object::{Object, Options},
@@ -41,6 +42,9 @@ use crate::{
         topology::{self, Attached, Link, TopologyError},
     },
 };
+
+/// How many times the fence is read again because it was switched meanwhile.
+const READ_AGAIN: usize = 4;
 
 /// The fence cannot be changed or read.
 #[derive(Debug, Error)]
@@ -98,8 +102,9 @@ pub struct Report {
     pub replaced: bool,
     /// Named interfaces that are not fenced, with the reason.
     pub unfenced: BTreeMap<String, String>,
-    /// Ports that stay fenced under a name that the configuration does not have; by the name it has.
-    pub unnamed: Vec<String>,
+    /// Ports that stay fenced although they were renamed: the name that the configuration has, and
+    /// the new one.
+    pub renamed: Vec<(String, String)>,
     /// What the user should know.
     pub notices: Vec<String>,
 }
@@ -243,23 +248,37 @@ impl Fence {
     pub async fn up(&self, config: &Config, demand: Demand) -> Result<Report> {
         let target = self.target(config, demand).await?;
         let _lock = self.root.create()?;
-        let fresh = Maps::clear_unfinished(&self.root)?;
-        let nothing_attached = self.root.linked()?.is_empty();
-        let result = self.up_locked(config, &target, fresh).await;
-        if fresh && nothing_attached && result.is_err() {
+        let mut report = Report::default();
+        let whole = self.settle(Some(&mut report.notices)).await?;
+        let nothing_stood = !Maps::are_ready(&self.root)? && self.root.linked()?.is_empty();
+        let result = match self.fitting(config)?.filter(|_| whole) {
+            Some(maps) => self.bring_in_line(config, &target, maps, &mut report).await,
+            None => self.switch(config, &target, &mut report).await,
+        };
+        if nothing_stood && result.is_err() {
             self.take_down().await?;
         }
-        result
+        result.map(|()| report)
     }
 
-    /// Brings a fence that stands in line with the configuration.
+    /// Brings a fence that stands in line with the configuration. Programs are loaded only if the
+    /// maps have to be others.
     pub async fn reload(&self, config: &Config, demand: Demand) -> Result<Report> {
         let target = self.target(config, demand).await?;
-        let (_lock, mut maps) = self.open(config)?;
-        // Ports first: if one cannot be fenced, nothing has changed.
+        let _lock = self.lock()?;
         let mut report = Report::default();
-        self.fence_ports(config, &target.ports, &mut report).await?;
-        write_policy(&mut maps, &target.policy, &mut report)?;
+        let whole = self.settle(Some(&mut report.notices)).await?;
+        if !Maps::are_ready(&self.root)? {
+            return Err(KernelError::Down { path: self.root.path().into() }.into());
+        }
+        match self.fitting(config)?.filter(|_| whole) {
+            Some(mut maps) => {
+                // Ports first: if one cannot be fenced, nothing has changed.
+                self.fence_ports(config, &target.ports, &mut report).await?;
+                write_policy(&mut maps, &target.policy, &mut report)?;
+            }
+            None => self.switch(config, &target, &mut report).await?,
+        }
         Ok(report)
     }
 
@@ -269,7 +288,8 @@ impl Fence {
         // A port that is gone has no prefixes; that it is gone is for `reload` and `up` to say.
         let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
-        let (_lock, mut maps) = self.open(config)?;
+        let (_lock, maps) = self.open_locked().await?;
+        let mut maps = check_room(maps, config)?;
         let mut report = Report::default();
         write_policy(&mut maps, &policy, &mut report)?;
         Ok(report)
@@ -296,6 +316,19 @@ impl Fence {
 
     /// Reads back what the kernel holds.
     pub async fn read(&self, config: &Config) -> Result<Standing> {
+        let mut before = self.root.view()?;
+        for _ in 0..READ_AGAIN {
+            let standing = self.read_once(config).await;
+            let after = self.root.view()?;
+            if after == before {
+                return standing;
+            }
+            before = after;
+        }
+        self.read_once(config).await
+    }
+
+    async fn read_once(&self, config: &Config) -> Result<Standing> {
         let maps = Maps::open(&self.root)?;
         let programs = Programs::open(&self.root, self.tcx)?;
         let links = self.netlink.links().await?;
@@ -330,13 +363,13 @@ impl Fence {
 
     /// Opens the fence for a camera for a time from now, or closes it again. The kernel compares
     /// the time, so that it closes without a process. Gives how long it was still open before.
-    pub fn open_camera(
+    pub async fn open_camera(
         &self,
         name: &str,
         mac: Mac,
         time: Option<Duration>,
     ) -> Result<Option<Duration>> {
-        let (_lock, mut maps) = self.open_locked()?;
+        let (_lock, mut maps) = self.open_locked().await?;
         let cameras = maps.cameras()?;
         let Some(camera) = cameras.get(&Subject::Camera(mac)) else {
             return Err(FenceError::NotLive { name: name.into() });
@@ -372,41 +405,51 @@ impl Fence {
         Ok(Sightings { watched, seen })
     }
 
-    async fn up_locked(&self, config: &Config, target: &Target, fresh: bool) -> Result<Report> {
-        let wanted = config.fence.max_cameras;
-        let standing =
-            if fresh { None } else { Some(check_room(Maps::open_to_change(&self.root)?, config)?) };
-        let options = Options { max_cameras: wanted, root: Some(&self.root), log: false };
-        let mut object = Object::load(&options)?;
-        let mut maps = match standing {
-            Some(maps) => maps,
-            None => Maps::make(&mut object, wanted, Some(&self.root))?,
-        };
-        Programs::install(&mut object, &self.root, &self.netlink).await?;
-        // A new fence knows its cameras before its first frame; one that stands keeps its policy
-        // if a port cannot be fenced.
-        let mut report = Report::default();
-        if fresh {
-            write_policy(&mut maps, &target.policy, &mut report)?;
+    /// Brings a fence whose maps fit in line with this version's programs and the configuration.
+    async fn bring_in_line(
+        &self,
+        config: &Config,
+        target: &Target,
+        mut maps: Maps,
+        report: &mut Report,
+    ) -> Result<()> {
+        if let Some(generation) = self.root.current()? {
+            let mut object = Object::load(&Options {
+                max_cameras: config.fence.max_cameras,
+                generation: Some(&generation),
+                log: false,
+            })?;
+            links::install(&mut object, &self.root, &generation, &self.netlink).await?;
         }
-        self.fence_ports(config, &target.ports, &mut report).await?;
-        if !fresh {
-            write_policy(&mut maps, &target.policy, &mut report)?;
-        }
-        Ok(report)
+        // It keeps its policy if a port cannot be fenced.
+        self.fence_ports(config, &target.ports, report).await?;
+        write_policy(&mut maps, &target.policy, report)
     }
 
-    fn open(&self, config: &Config) -> Result<(Lock, Maps)> {
-        let (lock, maps) = self.open_locked()?;
-        Ok((lock, check_room(maps, config)?))
-    }
-
-    fn open_locked(&self) -> Result<(Lock, Maps)> {
+    fn lock(&self) -> Result<Lock> {
         if !self.root.exists()? {
             return Err(KernelError::Down { path: self.root.path().into() }.into());
         }
-        let lock = self.root.lock()?;
+        Ok(self.root.lock()?)
+    }
+
+    async fn open_locked(&self) -> Result<(Lock, Maps)> {
+        let lock = self.lock()?;
+        self.settle(None).await?;
         Ok((lock, Maps::open_to_change(&self.root)?))
+    }
+
+    /// The maps in use, if this version and the configuration can go on with them.
+    fn fitting(&self, config: &Config) -> Result<Option<Maps>> {
+        match Maps::open_to_change(&self.root) {
+            Ok(maps) => Ok((maps.max_cameras()? == config.fence.max_cameras).then_some(maps)),
+            Err(
+                KernelError::Down { .. }
+                | KernelError::OtherAbi { .. }
+                | KernelError::Damaged { .. },
+            ) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn target(&self, config: &Config, demand: Demand) -> Result<Target> {
@@ -435,9 +478,12 @@ impl Fence {
 
     /// Detaches from every interface and removes the state.
     async fn take_down(&self) -> Result<()> {
-        // Without pinned programs nothing but links can be attached, and those end with the root.
-        if let Ok(programs) = Programs::open(&self.root, self.tcx) {
-            self.unfence_others(&programs, &Ports::none(), &mut Report::default()).await?;
+        match Programs::open(&self.root, self.tcx) {
+            Ok(programs) => {
+                self.unfence_others(&programs, &Ports::none(), &mut Report::default()).await?;
+            }
+            // Links end with the root.
+            Err(_) => links::remove_filters(&self.netlink).await?,
         }
         self.root.remove()?;
         Ok(())

@@ -114,7 +114,7 @@ pub async fn up(fence: &Fence, path: &Path, demand: Demand) -> Result<Done> {
 
 /// Opens the fence for a camera, by name or MAC, for a time; without one, closes it again. The
 /// configuration stays as it is.
-pub fn open(
+pub async fn open(
     fence: &Fence,
     path: &Path,
     name_or_mac: &str,
@@ -122,7 +122,7 @@ pub fn open(
 ) -> Result<Opened> {
     let config = Config::load(path)?;
     let camera = find(&config, name_or_mac)?;
-    let before = fence.open_camera(&camera.name, camera.mac, time.map(Into::into))?;
+    let before = fence.open_camera(&camera.name, camera.mac, time.map(Into::into)).await?;
     Ok(Opened { camera: camera.name.clone(), mac: camera.mac, time, was_open: before.is_some() })
 }
 

@@ -8,6 +8,7 @@ mod close;
 mod down;
 mod explain;
 mod failure;
+mod generate;
 mod list;
 mod open;
 mod output;
@@ -87,6 +88,9 @@ enum Verb {
     Explain(explain::Arguments),
     /// Run captures through the programs and the policy; no interface is touched
     Replay(replay::Arguments),
+    /// Write man pages and completions
+    #[command(hide = true)]
+    Generate(generate::Arguments),
 }
 
 impl Options {
@@ -138,6 +142,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Check => check::run(options),
         Verb::Explain(arguments) => explain::run(options, arguments),
         Verb::Replay(arguments) => replay::run(options, arguments),
+        Verb::Generate(arguments) => generate::run(arguments),
     }
 }
 

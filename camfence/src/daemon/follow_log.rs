@@ -19,13 +19,13 @@ pub(super) struct FollowLog {
     unfenced: watch::Sender<Unfenced>,
     failure: Option<String>,
     waiting: BTreeSet<String>,
-    unnamed: BTreeSet<String>,
+    renamed: BTreeSet<(String, String)>,
 }
 
 impl FollowLog {
     pub(super) fn new(unfenced: watch::Sender<Unfenced>) -> Self {
-        let (waiting, unnamed) = (BTreeSet::new(), BTreeSet::new());
-        Self { unfenced, failure: None, waiting, unnamed }
+        let (waiting, renamed) = (BTreeSet::new(), BTreeSet::new());
+        Self { unfenced, failure: None, waiting, renamed }
     }
 
     /// Takes in what was seen since interfaces were heard to have changed, or since it was begun to look.
@@ -72,10 +72,10 @@ impl FollowLog {
         for problem in self.waiting.difference(&before) {
             warn!("not fenced, and tried again: {problem}");
         }
-        let unnamed = report.unnamed.iter().cloned().collect();
-        let before = mem::replace(&mut self.unnamed, unnamed);
-        for name in self.unnamed.difference(&before) {
-            warn!("{name} has another name now: it stays fenced until a reload says otherwise");
+        let renamed = report.renamed.iter().cloned().collect();
+        let before = mem::replace(&mut self.renamed, renamed);
+        for (name, new_name) in self.renamed.difference(&before) {
+            warn!("{name} is called {new_name} now: it stays fenced until a reload says otherwise");
         }
     }
 }

@@ -7,6 +7,8 @@
 pub mod client;
 mod error;
 mod follow_log;
+mod notify;
+mod privileges;
 pub mod protocol;
 mod server;
 mod shell;
@@ -22,13 +24,15 @@ use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 pub use self::{
     error::DaemonError,
+    privileges::PrivilegeError,
     socket::{RUN_DIR, RUN_DIR_VARIABLE, SocketError, socket_path},
 };
 use self::{
+    notify::Manager,
     server::{Asked, Server},
     shell::Shell,
     socket::Socket,
@@ -53,6 +57,7 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         Some(metrics) => Some(bind_metrics(metrics.listen).await?),
         None => None,
     };
+    privileges::reduce(root)?;
     let listen = config.metrics.map(|metrics| metrics.listen);
     let (live, live_config) = watch::channel(Arc::new(config));
     let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
@@ -67,6 +72,9 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let interfaces = Watch::new();
     let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced);
     let ended = serve(&mut shell, signals, requests, interfaces).await;
+    if ended == Ending::Asked {
+        notify::stopping();
+    }
 
     serving.abort();
     if let Some(scraper) = scraper {
@@ -85,6 +93,7 @@ async fn serve(
     mut requests: mpsc::Receiver<Asked>,
     mut interfaces: Watch,
 ) -> Ending {
+    let mut manager = Manager::from_environment();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ending = shell.take(Input::Started);
@@ -95,6 +104,10 @@ async fn serve(
             _ = look.tick() => shell.take(Input::Look),
             Some(asked) = requests.recv() => shell.ask(asked),
             outcome = shell.finished() => shell.take(Input::Finished(outcome)),
+            () = manager.due() => {
+                notify::alive(shell.change_since());
+                None
+            }
         };
     }
     ending.unwrap_or(Ending::Asked)
@@ -104,6 +117,9 @@ async fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {
     let failed = |source| DaemonError::Metrics { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     info!("metrics at http://{}/metrics", listener.local_addr().map_err(failed)?);
+    if !listen.ip().is_loopback() {
+        warn!("metrics are served to everyone who can reach {listen}, unencrypted");
+    }
     Ok(listener)
 }
 

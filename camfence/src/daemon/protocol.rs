@@ -62,6 +62,22 @@ pub enum Request {
     Ping,
 }
 
+impl Request {
+    /// The verb, as a command line has it.
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::Open { .. } => "open",
+            Self::Close { .. } => "close",
+            Self::Reload => "reload",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Ping => "ping",
+        }
+    }
+}
+
 impl From<&NewCamera> for Request {
     fn from(camera: &NewCamera) -> Self {
         Self::Add {

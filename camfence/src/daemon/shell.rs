@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use super::{
     error::DaemonError,
     follow_log::FollowLog,
+    notify,
     protocol::{Failure, Response, Summary},
     server::Asked,
     state::{Change, Command, Ending, Input, RequestId, State},
@@ -71,6 +72,7 @@ pub(super) struct Shell {
     live: watch::Sender<Arc<Config>>,
     listen: Option<SocketAddr>,
     not_up: Option<OperationError>,
+    is_up: bool,
     /// When it was heard that interfaces changed, if nobody has looked since.
     noticed: Option<Instant>,
     memory: Memory,
@@ -96,6 +98,7 @@ impl Shell {
             live,
             listen,
             not_up: None,
+            is_up: false,
             noticed: None,
             memory: Memory::default(),
             log: FollowLog::new(unfenced),
@@ -161,12 +164,18 @@ impl Shell {
             Ok(Err(error)) => Err(self.failed(&what, error)),
             Err(panic) => {
                 error!("{what}: {panic}");
+                self.tell_failed(&what);
                 Err(Failure::new(
                     "the change failed unexpectedly",
                     "the daemon's log has the details; this is a bug, please report it",
                 ))
             }
         }
+    }
+
+    /// Since when the change under way has been so; none if there is none.
+    pub(super) fn change_since(&self) -> Option<Instant> {
+        self.under_way.as_ref().map(|under_way| under_way.begun)
     }
 
     /// Why the fence is not up.
@@ -179,6 +188,9 @@ impl Shell {
     fn begin(&mut self, change: Change) {
         let (fence, path) = (self.fence.clone(), self.config_path.clone());
         let (what, config) = (describe(&change), Arc::clone(&self.live.borrow()));
+        if change == Change::Reload {
+            notify::reloading();
+        }
         let mut memory = mem::take(&mut self.memory);
         let mut begun = Instant::now();
         if change == Change::Follow {
@@ -196,7 +208,10 @@ impl Shell {
     }
 
     fn put_live(&mut self, what: &str, summary: &Summary, config: Config) {
-        info!("{what}: {}", outline(&config, summary));
+        let outline = outline(&config, summary);
+        info!("{what}: {outline}");
+        notify::ready(&outline);
+        self.is_up = true;
         for notice in &summary.notices {
             warn!("{notice}");
         }
@@ -213,8 +228,16 @@ impl Shell {
         for line in error.to_string().lines().take(MOST_LINES) {
             warn!("{line}");
         }
+        self.tell_failed(what);
         self.not_up = Some(error);
         failure
+    }
+
+    /// Has the service manager know that a change is over, and has come to nothing.
+    fn tell_failed(&self, what: &str) {
+        if self.is_up {
+            notify::ready(&format!("{what} failed; the fence stands as it did"));
+        }
     }
 }
 
@@ -240,7 +263,7 @@ async fn make(
         Change::Add(camera) => operations::add(fence, path, &camera).await,
         Change::Remove(camera) => operations::remove(fence, path, &camera).await,
         Change::Open(camera, time) => {
-            let opened = operations::open(fence, path, &camera, time)?;
+            let opened = operations::open(fence, path, &camera, time).await?;
             return Ok(Outcome::Done((&opened).into()));
         }
     };

@@ -1,12 +1,15 @@
 //! Following interfaces: what the daemon does when one of them changes, and every few seconds to be
 //! sure.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use camfence_common::reason::Direction;
 
 use super::{
-    Demand, Fence, Report, Result,
+    Demand, Fence, Report, Result, check_room,
     ports::{Before, Ports},
     proof::Prover,
     write_policy,
@@ -27,7 +30,12 @@ pub struct Memory {
     surroundings: Option<Surroundings>,
     /// The ports that the configuration named themselves when they were fenced, by index.
     named: BTreeMap<u32, String>,
+    /// When it last did not help to make the fence anew.
+    in_vain: Option<Instant>,
 }
+
+/// How long a fence is not made anew after that did not help: it takes a second of a small machine.
+const REST: Duration = Duration::from_mins(1);
 
 impl Memory {
     /// The policy was changed by other means.
@@ -71,18 +79,19 @@ impl Fence {
     pub async fn follow(&self, config: &Config, memory: &mut Memory) -> Result<Followed> {
         let broken = match self.follow_standing(config, memory).await {
             Ok(followed) => match followed.doubt() {
-                None => return Ok(followed),
-                Some(doubt) => doubt,
+                Some(doubt) if memory.in_vain.is_none_or(|then| then.elapsed() > REST) => doubt,
+                _ => return Ok(followed),
             },
             Err(error) => error.to_string(),
         };
         memory.forget_policy();
-        self.restore()?;
+        self.restore().await?;
         let report = self.up(config, Demand::Possible).await?;
         let mut followed = self.follow_standing(config, memory).await?;
         for port in &mut followed.ports {
             port.was_enforcing = false;
         }
+        memory.in_vain = followed.doubt().map(|_| Instant::now());
         followed.report.notices.splice(0..0, report.notices);
         followed.repaired = Some(broken);
         Ok(followed)
@@ -91,9 +100,14 @@ impl Fence {
     async fn follow_standing(&self, config: &Config, memory: &mut Memory) -> Result<Followed> {
         let links = self.netlink.links().await?;
         let mut ports = Ports::resolve(config, &links, Demand::Possible)?;
-        ports.kept = renamed(config, memory, &ports, &links);
-        let (_lock, mut maps) = self.open(config)?;
+        let renamed = renamed(config, memory, &ports, &links);
+        let (_lock, maps) = self.open_locked().await?;
+        let mut maps = check_room(maps, config)?;
         let mut report = Report::default();
+        for (port, name) in renamed {
+            report.renamed.push((port.name.clone(), name));
+            ports.kept.push(port);
+        }
         // Ports first: a new one lets everything through.
         let before = self.fence_ports(config, &ports, &mut report).await?;
         let surroundings = self.surroundings(config, &ports, &links).await?;
@@ -101,7 +115,7 @@ impl Fence {
             write_policy(&mut maps, &compile(config, &surroundings)?, &mut report)?;
             memory.surroundings = Some(surroundings);
         }
-        memory.remember(config, &ports, &mut report);
+        memory.remember(config, &ports);
         let ports = self.look_at(&maps, &ports, &before, &report).await?;
         Ok(Followed { report, ports, repaired: None })
     }
@@ -138,8 +152,8 @@ impl Fence {
     }
 
     /// Has the programs look at the live camera map again. Without a fence that is nothing.
-    fn restore(&self) -> Result<()> {
-        if let Ok((_lock, mut maps)) = self.open_locked() {
+    async fn restore(&self) -> Result<()> {
+        if let Ok((_lock, mut maps)) = self.open_locked().await {
             maps.restore()?;
         }
         Ok(())
@@ -156,28 +170,25 @@ impl Followed {
 }
 
 impl Memory {
-    /// Remembers what the ports are called, and tells of those that are called something else now.
-    fn remember(&mut self, config: &Config, ports: &Ports, report: &mut Report) {
+    /// Remembers what the ports are called.
+    fn remember(&mut self, config: &Config, ports: &Ports) {
         for port in &ports.links {
             if config.fence.interfaces.contains(&port.name) {
                 self.named.insert(port.index, port.name.clone());
             }
         }
         self.named.retain(|ifindex, _| ports.all().any(|port| port.index == *ifindex));
-        for port in &ports.kept {
-            report.unnamed.push(port.name.clone());
-        }
     }
 }
 
 /// The ports that were fenced under a name that they no longer have: they stay fenced, and are
-/// treated as what they were.
-fn renamed(config: &Config, memory: &Memory, ports: &Ports, links: &[Link]) -> Vec<Link> {
+/// treated as what they were. Each with the name it has now.
+fn renamed(config: &Config, memory: &Memory, ports: &Ports, links: &[Link]) -> Vec<(Link, String)> {
     let is_port = |link: &Link| ports.links.iter().any(|port| port.index == link.index);
     let renamed = links.iter().filter(|link| !is_port(link)).filter_map(|link| {
         let name = memory.named.get(&link.index)?;
         let still_meant = config.fence.interfaces.contains(name) && link.name != *name;
-        still_meant.then(|| Link { name: name.clone(), ..link.clone() })
+        still_meant.then(|| (Link { name: name.clone(), ..link.clone() }, link.name.clone()))
     });
     renamed.collect()
 }

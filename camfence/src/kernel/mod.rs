@@ -4,6 +4,7 @@
 //! - [`root`] is the directory of pins, and the lock on it,
 //! - [`object`] loads the programs,
 //! - [`maps`] reads and writes the maps,
+//! - `carry` moves what they hold to new ones,
 //! - [`clock`] is the clock that deadlines are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`query`] asks which programs run at a hook,
@@ -11,6 +12,7 @@
 //! - [`runner`] runs single frames through the programs without an interface.
 
 pub mod canary;
+pub(crate) mod carry;
 pub mod clock;
 pub mod error;
 pub mod links;

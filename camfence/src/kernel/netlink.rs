@@ -167,7 +167,7 @@ pub enum ClsactSide {
 }
 
 /// A BPF filter of a clsact qdisc.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClsactProgram {
     /// The filter's handle.
     pub handle: u32,
@@ -175,6 +175,8 @@ pub struct ClsactProgram {
     pub priority: u16,
     /// The program's id.
     pub program: u32,
+    /// The program's name, as whoever attached it gave it.
+    pub name: String,
 }
 
 fn link(message: &LinkMessage) -> Option<Link> {
@@ -234,15 +236,21 @@ fn xdp(attributes: &[LinkXdp]) -> Option<Xdp> {
 }
 
 fn clsact_program(message: &TcMessage) -> Option<ClsactProgram> {
-    let program = message.attributes.iter().find_map(|attribute| match attribute {
-        TcAttribute::Options(options) => options.iter().find_map(|option| match option {
-            TcOption::Bpf(TcFilterBpfOption::ProgId(id)) => Some(*id),
-            _ => None,
-        }),
+    let (mut program, mut name) = (None, String::new());
+    let options = message.attributes.iter().filter_map(|attribute| match attribute {
+        TcAttribute::Options(options) => Some(options),
         _ => None,
-    })?;
+    });
+    for option in options.flatten() {
+        match option {
+            TcOption::Bpf(TcFilterBpfOption::ProgId(id)) => program = Some(*id),
+            TcOption::Bpf(TcFilterBpfOption::ProgName(given)) => name.clone_from(given),
+            _ => {}
+        }
+    }
     let priority = u16::try_from(message.header.info >> 16).unwrap_or_default();
-    Some(ClsactProgram { handle: message.header.handle.into(), priority, program })
+    let handle = message.header.handle.into();
+    Some(ClsactProgram { handle, priority, program: program?, name })
 }
 
 fn is_link_local(address: IpAddr) -> bool {

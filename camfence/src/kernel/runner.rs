@@ -95,7 +95,7 @@ impl Runner {
     pub fn new(policy: &CompiledPolicy, log: bool) -> Result<Self> {
         let cameras = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS);
         let room = cameras.clamp(DEFAULT_MAX_CAMERAS, MAX_CAMERAS);
-        let mut object = Object::load(&Options { max_cameras: room, root: None, log })?;
+        let mut object = Object::load(&Options { max_cameras: room, generation: None, log })?;
         let maps = Maps::make(&mut object, room, None)?;
         let logger = if log {
             let logger = EbpfLogger::init(object.ebpf());

@@ -164,6 +164,11 @@ impl Arrived {
 }
 
 impl Outcome {
+    /// Frames sent a second.
+    pub(crate) fn rate(&self, elapsed: Duration) -> f64 {
+        self.sent as f64 / elapsed.as_secs_f64()
+    }
+
     /// Fails unless all frames arrived, once each. `overrun` were lost on the way by a queue that
     /// was full, which the kernel counts.
     pub(crate) fn check(&self, overrun: u64) -> Result<()> {

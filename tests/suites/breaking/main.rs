@@ -39,6 +39,8 @@ const SECONDS: u64 = 60;
 const WAYS: u64 = 2;
 /// From this many seconds on a run is a long one, in which every bound counts.
 const LONG: u64 = 300;
+/// The share of its rate that the bystander reaches on a machine that has nothing else to do.
+const IDLE: f64 = 0.98;
 /// Traffic between two actions.
 const BETWEEN: Duration = Duration::from_millis(150);
 
@@ -124,6 +126,7 @@ fn blow_by_blow(scene: &mut Scene<'_>, time: Duration, long: bool, done: &mut Do
     round.retain(|action| {
         only.as_ref().is_none_or(|only| only.split(',').any(|only| action.name.contains(only)))
     });
+    let mut rounds = 0;
     loop {
         scene.rng.shuffle(&mut round);
         for action in &round {
@@ -132,9 +135,13 @@ fn blow_by_blow(scene: &mut Scene<'_>, time: Duration, long: bool, done: &mut Do
             thread::sleep(BETWEEN);
             scene.check(expects)?;
             *done.entry(action.name).or_default() += 1;
-            if begin.elapsed() > time && done.len() == round.len() {
+            if begin.elapsed() > time && rounds > 0 {
                 return Ok(());
             }
+        }
+        rounds += 1;
+        if begin.elapsed() > time {
+            return Ok(());
         }
     }
 }
@@ -143,17 +150,21 @@ fn blow_by_blow(scene: &mut Scene<'_>, time: Duration, long: bool, done: &mut Do
 fn finish(scene: &Scene<'_>, overrun: u64, elapsed: Duration, long: bool) -> Result<()> {
     let outcome = scene.traffic.bystander.outcome();
     outcome.check(overrun)?;
+    let rate = outcome.rate(elapsed);
+    let is_idle = rate > IDLE * bystander::RATE as f64;
+    ensure!(is_idle || !long, "a machine too busy to judge by: {rate:.0} frames a second");
+    if !is_idle {
+        println!("the machine is too busy to judge short times by; only the longest are");
+    }
     let leaks = scene.traffic.leaks();
     for times in [scene.windows.durations(&leaks), scene.accounts.clone()] {
         for (name, times) in report::by_action(&times) {
             let action = ALL.iter().find(|action| action.name == name).context("the action")?;
-            let found = [50, 100].map(|percent| report::percentile(&times, percent));
-            let limits = action.bound.limits(long);
-            let holds = found.iter().zip(limits).all(|(found, limit)| *found <= Some(limit));
-            ensure!(holds, "{name}: unfenced for {found:?} in the median and at the most");
+            let [half, all] = action.bound.limits(long);
+            let [median, max] = [50, 100].map(|percent| report::percentile(&times, percent));
+            let holds = max <= Some(all) && (median <= Some(half) || !is_idle);
+            ensure!(holds, "{name}: unfenced for {median:?} in the median, {max:?} at the most");
         }
     }
-    let rate = outcome.sent as f64 / elapsed.as_secs_f64();
-    ensure!(!long || rate > 0.98 * bystander::RATE as f64, "only {rate:.0} frames a second");
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Durat
         );
     }
     let outcome = scene.traffic.bystander.outcome();
-    let rate = outcome.sent as f64 / elapsed.as_secs_f64();
+    let rate = outcome.rate(elapsed);
     println!("{table}");
     println!("leaks while fenced: 0; counters compared: {}", scene.books.compared);
     println!(
