@@ -11,6 +11,7 @@ mod setup;
 mod test;
 #[path = "../../camfence/build/toolchain.rs"]
 mod toolchain;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Run the tests on other kernels, under qemu (needs root, and Debian for its kernels)
+    ///
+    /// Debian's 5.10, 6.1, 6.12 and its newest kernel. Without 6.1 or 6.12 the run has failed;
+    /// another that cannot be had is skipped.
+    Vm(vm::Arguments),
     /// Show camfence at work in network namespaces (needs root)
     Demo,
     /// Make up inputs for the verdict, the configuration and the capture reader (needs g++)
@@ -65,6 +71,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
         Command::Test { arguments } => test::run(&arguments),
+        Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
         Command::Fuzz { target, seconds } => {
             fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)

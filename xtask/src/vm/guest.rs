@@ -1,0 +1,89 @@
+//! A machine under qemu, without hardware virtualization.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::kernel::Kernel;
+
+const MEMORY: &str = "2G";
+const CPUS: &str = "2";
+/// What qemu ends with when the guest says that it came to its end.
+const FINISHED: i32 = 0x10 * 2 + 1;
+/// The last line of the results of a guest that came to its end.
+const END: &str = "vm: the end";
+/// How often it is looked whether a guest has ended.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Boots a kernel with an image and gives the results that it wrote. Fails if it does not come to
+/// its end in time; the results so far are in `results` all the same.
+pub(crate) fn run(kernel: &Kernel, image: &Path, directory: &Path, limit: Duration) -> Result<()> {
+    let console = directory.join("console");
+    let mut qemu = Command::new("qemu-system-x86_64");
+    qemu.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"])
+        .args(["-smp", CPUS, "-m", MEMORY, "-nodefaults", "-display", "none", "-no-reboot"])
+        .args(["-monitor", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"])
+        .arg("-serial")
+        .arg(format!("file:{}", console.display()))
+        .arg("-serial")
+        .arg(format!("file:{}", results(directory).display()))
+        .arg("-kernel")
+        .arg(&kernel.image)
+        .arg("-initrd")
+        .arg(image)
+        .arg("-append")
+        .arg("console=ttyS0 panic=-1 oops=panic panic_on_warn=1 rdinit=/init quiet mitigations=off")
+        .stdin(Stdio::null())
+        .stderr(File::create(directory.join("qemu"))?);
+    let mut machine = Machine(qemu.spawn().context("starting qemu-system-x86_64")?);
+    let status = machine.wait(limit)?;
+    let said = fs::read_to_string(results(directory)).unwrap_or_default();
+    ensure!(
+        status == Some(FINISHED) && said.lines().any(|line| line == END),
+        "the guest did not come to its end (qemu: {status:?}); its console ends with\n{}",
+        tail(&console)
+    );
+    Ok(())
+}
+
+/// The file that a guest writes its results to.
+pub(crate) fn results(directory: &Path) -> PathBuf {
+    directory.join("results")
+}
+
+/// A running qemu, which ends with this value.
+struct Machine(Child);
+
+impl Machine {
+    fn wait(&mut self, limit: Duration) -> Result<Option<i32>> {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status.code());
+            }
+            thread::sleep(POLL);
+        }
+        bail!("the guest still ran after {} seconds", limit.as_secs())
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn tail(file: &Path) -> String {
+    let text = fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().rev().take(20).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
