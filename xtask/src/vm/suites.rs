@@ -22,6 +22,8 @@ pub(crate) const ALL: Tests = &[];
 
 /// In the order in which they run.
 pub(crate) const SUITES: &[Suite] = &[
+    Suite { name: "capabilities", full: Some(ALL), short: Some(ALL), limit: 200 },
+    Suite { name: "vlan", full: Some(ALL), short: Some(ALL), limit: 400 },
     Suite { name: "verdict", full: Some(ALL), short: Some(ALL), limit: 400 },
     Suite { name: "attempts", full: Some(ALL), short: None, limit: 900 },
     Suite { name: "live", full: Some(ALL), short: None, limit: 1800 },
