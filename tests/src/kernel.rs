@@ -44,22 +44,28 @@ pub fn has_long_test_runs() -> bool {
     version().is_ok_and(|version| version >= (5, 18))
 }
 
-/// The kernel's own words in an error of `ip`.
-pub fn answer(error: &anyhow::Error) -> String {
+/// What `ip` says of a kind of interface that the kernel does not have, or of a feature.
+const LACKING: [&str; 2] = ["Unknown device type", "Operation not supported"];
+
+/// The kernel's answer, if it made no interface because it lacks the kind; other errors stay errors.
+pub fn refusal(made: Result<()>) -> Result<Option<String>> {
+    let Err(error) = made else { return Ok(None) };
     let text = format!("{error:#}");
-    text.rsplit(": ").next().unwrap_or_default().to_owned()
+    let answer = text.rsplit(": ").next().unwrap_or_default().trim_end_matches('.');
+    if LACKING.contains(&answer) { Ok(Some(answer.to_owned())) } else { Err(error) }
 }
 
 /// Whether this kernel makes VLAN interfaces, and bridges that sort by VLAN; tells that the test is
 /// skipped if not.
 pub fn has_vlans() -> Result<bool> {
     let netns = Netns::new("probe")?;
-    netns.ip("link add p0 type veth peer name p1")?;
+    netns.ip("link add p0 up type veth peer name p1")?;
     let made = netns
         .ip("link add link p0 name p0.20 type vlan id 20")
         .and_then(|_| netns.ip("link add br0 type bridge vlan_filtering 1"));
-    if let Err(error) = &made {
-        skip(&format!("this kernel has no VLANs (8021q, VLAN filtering): {}", answer(error)));
+    let refusal = refusal(made.map(drop))?;
+    if let Some(answer) = &refusal {
+        skip(&format!("this kernel has no VLANs (8021q, VLAN filtering): {answer}"));
     }
-    Ok(made.is_ok())
+    Ok(refusal.is_none())
 }

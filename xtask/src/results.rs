@@ -1,6 +1,6 @@
 //! The results in `cargo test`'s output.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 /// What a test that finds out when it runs that it cannot says before its name and the reason: see
 /// `camfence_tests::skip`. cargo counts it as passed.
@@ -49,7 +49,7 @@ impl Results {
     /// Counts something that could not be had as skipped, and says so.
     pub(crate) fn skip(&mut self, name: &str, reason: &str) {
         let counts = Counts { skipped: 1, ..Counts::default() };
-        let (name, reasons) = (name.to_owned(), vec![reason.to_owned()]);
+        let (name, reasons) = (name.to_owned(), vec![format!("all of it: {reason}")]);
         self.suites.push(Suite { name, counts, reasons, batches: 1, ..Suite::default() });
     }
 
@@ -78,9 +78,7 @@ impl Results {
                 writeln!(report, "{passed:>8}{failed:>8}{skipped:>9}{seconds:>9.2}  {name}{note}");
         }
         for suite in &self.suites {
-            for reason in &suite.reasons {
-                let _ = writeln!(report, "SKIPPED  {}: {reason}", suite.name);
-            }
+            suite.report_skipped(&mut report);
         }
         let totals = self.totals(cargo);
         if totals.failed > self.counted().failed {
@@ -126,6 +124,22 @@ impl Suite {
             self.seconds += seconds;
         } else if let Some(reason) = line.strip_prefix(SKIPPED) {
             self.reasons.push(reason.to_owned());
+        }
+    }
+
+    /// A line for each reason, with how many tests have it.
+    fn report_skipped(&self, report: &mut String) {
+        let mut tests: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for reason in &self.reasons {
+            let (test, why) = reason.split_once(": ").unwrap_or(("", reason));
+            tests.entry(why).or_default().push(test);
+        }
+        for (why, tests) in tests {
+            let tests = match tests.as_slice() {
+                [one] => (*one).to_owned(),
+                many => format!("{} tests", many.len()),
+            };
+            let _ = writeln!(report, "SKIPPED  {}: {tests}: {why}", self.name);
         }
     }
 

@@ -38,10 +38,10 @@ impl Device {
         }
     }
 
-    /// Makes it; or the kernel's answer, if it has not the kind.
-    pub(crate) fn make(self, netns: &Netns) -> Option<String> {
-        let veth = format!("link add {VETH} type veth peer name {PEER}");
-        let bridge = "link add br0 type bridge vlan_filtering 1".to_owned();
+    /// Makes it; or gives the kernel's answer, if it has not the kind.
+    pub(crate) fn make(self, netns: &Netns) -> Result<Option<String>> {
+        let veth = format!("link add {VETH} up type veth peer name {PEER}");
+        let bridge = "link add br0 up type bridge vlan_filtering 1".to_owned();
         let commands = match self {
             Self::Veth => vec![veth],
             Self::BridgePort => vec![veth, bridge, format!("link set {VETH} master br0")],
@@ -55,9 +55,8 @@ impl Device {
             Self::Loopback => vec![],
         };
         let made = commands.iter().try_for_each(|command| netns.ip(command).map(drop));
-        made.and_then(|()| netns.ip(&format!("link set {} up", self.name())))
-            .err()
-            .map(|refusal| kernel::answer(&refusal))
+        let up = format!("link set {} up", self.name());
+        kernel::refusal(made.and_then(|()| netns.ip(&up).map(drop)))
     }
 
     /// Gives a veth and its peer an MTU beyond a page.

@@ -58,7 +58,7 @@ impl Answer {
 fn check(question: Question, answer: Answer, source: &str) -> Result<()> {
     let netns = Netns::new("capability")?;
     if let Some(device) = question.device()
-        && let Some(refusal) = device.make(&netns)
+        && let Some(refusal) = device.make(&netns)?
     {
         kernel::skip(&format!("this kernel makes no {device:?}: {refusal}"));
         return Ok(());

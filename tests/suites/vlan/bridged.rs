@@ -39,7 +39,7 @@ fn wire(lab: &Lab, host: &str) -> Result<RawPort> {
 }
 
 fn the_ports_of_a_bridge_with_vlans_are_fenced() -> Result<()> {
-    for hook in ["tc", "xdp", "xdp-generic"] {
+    for hook in ["tc", "xdp"] {
         let lab = town()?;
         let bpffs = BpffsRoot::new()?;
         let fence = fence(&lab, &bpffs, &["br-cam"], hook)?;

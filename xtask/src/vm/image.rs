@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -81,7 +82,9 @@ pub(crate) fn pack_guest(
         let name = name.trim_end_matches(".xz").trim_end_matches(".ko");
         decompress(&file, &root.join("modules").join(name))?;
         let parameters = PARAMETERS.iter().find(|(module, _)| *module == name);
-        order += &format!("{name} {}\n", parameters.map_or("", |(_, parameters)| parameters));
+        let parameters = parameters.map_or("", |(_, parameters)| parameters);
+        // Writing to a String cannot fail.
+        let _ = writeln!(order, "{name} {parameters}");
     }
     fs::write(root.join("modules/order"), order)?;
     fs::write(root.join("suites/run"), run)?;

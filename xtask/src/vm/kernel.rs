@@ -126,7 +126,9 @@ fn unpack(image: &Package, release: &str, archive: &Archive, root: &Path) -> Res
             packages.push(exact(image, prefix, archive)?);
         }
     }
-    let unfinished = root.with_extension("unfinished");
+    let mut unfinished = root.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
     let _ = fs::remove_dir_all(&unfinished);
     fs::create_dir_all(&unfinished)?;
     archive.unpack(&packages, &unfinished)?;

@@ -8,6 +8,7 @@ mod needs;
 mod suites;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -22,7 +23,7 @@ use clap::Args;
 use self::{
     archive::Archive,
     kernel::{Kernel, Line, MATRIX, RELEASES},
-    suites::{SUITES, Suite, Tests, script},
+    suites::{SUITES, Suite, script},
 };
 use crate::{
     build,
@@ -33,6 +34,8 @@ use crate::{
 
 /// How many guests run at a time.
 const AT_ONCE: usize = 2;
+/// How long a kernel may take to come up.
+const BOOT: Duration = Duration::from_mins(1);
 const ARCHITECTURE: &str = "amd64";
 
 /// What to run.
@@ -70,17 +73,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let directory = target_directory()?.join("vm");
     needs::install(&directory)?;
     setup::run()?;
-    let suites = arguments.suites();
-    let tests = test_programs(&suites)?;
+    let tests = test_programs(&arguments.names())?;
     let programs = image::pack_programs(&tests, &directory)?;
 
     let mut results = Results::default();
     let kernels = obtain(&arguments.lines(), &directory, &mut results)?;
-    let script = script(&suites);
-    let limit = Duration::from_secs(60) + suites.iter().map(|(suite, _)| suite.limit()).sum();
     let outcomes = at_once(&kernels, |(line, kernel)| {
-        let directory = directory.join(line.name());
-        boot(*line, kernel, &programs, &script, limit, &directory)
+        let script = script(&arguments.suites(*line));
+        boot(*line, kernel, &programs, &script, &directory.join(line.name()))
     });
     for ((line, _), outcome) in kernels.iter().zip(outcomes) {
         let said = fs::read_to_string(guest::results(&directory.join(line.name())));
@@ -118,8 +118,7 @@ fn boot(
     line: Line,
     kernel: &Kernel,
     programs: &Path,
-    script: &str,
-    limit: Duration,
+    (script, limit): &(String, Duration),
     directory: &Path,
 ) -> Result<()> {
     let start = Instant::now();
@@ -127,10 +126,10 @@ fn boot(
     let _ = fs::remove_file(guest::results(directory));
     let image = image::pack_guest(programs, kernel, script, directory)?;
     println!("vm: kernel {}: booting {} ({})", line.name(), kernel.release, kernel.version);
-    let outcome = guest::run(kernel, &image, directory, limit);
+    let outcome = guest::run(kernel, &image, directory, BOOT + *limit);
     let said = fs::read_to_string(guest::results(directory)).unwrap_or_default();
     // In one piece: another guest may end at the same time.
-    print!("{said}vm: kernel {}: {:.0} seconds\n", line.name(), start.elapsed().as_secs_f64());
+    println!("{said}vm: kernel {}: {:.0} seconds", line.name(), start.elapsed().as_secs_f64());
     outcome
 }
 
@@ -158,7 +157,7 @@ fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
 
 /// Builds all tests, as `cargo xtask test` does, and gives the programs of the suites by name, and
 /// camfence.
-fn test_programs(suites: &[(&Suite, Tests)]) -> Result<Vec<(String, PathBuf)>> {
+fn test_programs(names: &BTreeSet<&str>) -> Result<Vec<(String, PathBuf)>> {
     let camfence = build::camfence(false)?;
     let mut command = cargo();
     command.args(["test", "--no-run", "--color", "never", "--workspace"]);
@@ -167,10 +166,10 @@ fn test_programs(suites: &[(&Suite, Tests)]) -> Result<Vec<(String, PathBuf)>> {
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "building the tests failed\n{text}");
     let mut programs = vec![("camfence".to_owned(), camfence)];
-    for (suite, _) in suites {
-        let path = text.lines().find_map(|line| executable(line, suite.name));
-        let path = path.with_context(|| format!("cargo built no suite {}", suite.name))?;
-        programs.push((suite.name.to_owned(), workspace().join(path)));
+    for &name in names {
+        let path = text.lines().find_map(|line| executable(line, name));
+        let path = path.with_context(|| format!("cargo built no suite {name}"))?;
+        programs.push((name.to_owned(), workspace().join(path)));
     }
     Ok(programs)
 }
@@ -191,15 +190,16 @@ impl Arguments {
         MATRIX.into_iter().filter(|(line, _)| wanted(*line)).collect()
     }
 
-    fn suites(&self) -> Vec<(&'static Suite, Tests)> {
-        let chosen = |suite: &'static Suite| {
-            if self.suite.is_empty() {
-                Some((suite, suite.tests(self.short)?))
-            } else {
-                self.suite.contains(&suite.name).then_some((suite, suites::ALL))
-            }
-        };
-        SUITES.iter().filter_map(chosen).collect()
+    /// What runs on a kernel.
+    fn suites(&self, line: Line) -> Vec<(&'static Suite, &'static [&'static str])> {
+        let of = |suite: &'static Suite| Some((suite, suite.tests(line, self.short, &self.suite)?));
+        SUITES.iter().filter_map(of).collect()
+    }
+
+    /// The names of the suites that run on any of the kernels.
+    fn names(&self) -> BTreeSet<&'static str> {
+        let suites = self.lines().into_iter().flat_map(|(line, _)| self.suites(line));
+        suites.map(|(suite, _)| suite.name).collect()
     }
 }
 
@@ -209,7 +209,7 @@ fn list() {
         println!("kernel {}{}", line.name(), if required { ", required" } else { "" });
     }
     for suite in SUITES {
-        println!("suite {}: {}", suite.name, suite.about());
+        println!("suite {}", suite.about());
     }
 }
 
