@@ -2,7 +2,6 @@
 
 use std::{
     ffi::{CString, c_long},
-    mem,
     os::{
         fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
         unix::ffi::OsStrExt as _,
@@ -110,7 +109,7 @@ impl Program {
         };
         let attributes = Load {
             kind: kind as u32,
-            count: INSTRUCTIONS.len() as u32,
+            count: length(&INSTRUCTIONS)?,
             instructions: INSTRUCTIONS.as_ptr() as u64,
             license: LICENSE.as_ptr() as u64,
             flags: if frags == Frags::With { BPF_F_XDP_HAS_FRAGS } else { 0 },
@@ -153,7 +152,7 @@ impl Program {
     pub(crate) fn test_run(&self, frame: &[u8]) -> Result<()> {
         let attributes = Test {
             program: number(&self.0),
-            length_in: frame.len() as u32,
+            length_in: length(frame)?,
             data_in: frame.as_ptr() as u64,
             ..Test::default()
         };
@@ -168,6 +167,10 @@ impl Program {
         // SAFETY: `path` is terminated and outlives the call, which only reads it.
         unsafe { bpf(BPF_OBJ_PIN, &attributes) }.map(drop)
     }
+}
+
+fn length<T>(of: &[T]) -> Result<u32> {
+    of.len().try_into().map_err(|_| Errno::EINVAL)
 }
 
 fn number(descriptor: &OwnedFd) -> u32 {
@@ -194,12 +197,7 @@ unsafe fn bpf<T>(command: bpf_cmd, attributes: &T) -> Result<c_long> {
     // SAFETY: the kernel reads as many bytes as the third argument says; of the rest the caller
     // takes care. For what it writes there (of a test run), nobody looks.
     let answer = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as u32,
-            std::ptr::from_ref(attributes),
-            mem::size_of::<T>(),
-        )
+        libc::syscall(libc::SYS_bpf, command as u32, std::ptr::from_ref(attributes), size_of::<T>())
     };
     Errno::result(answer)
 }

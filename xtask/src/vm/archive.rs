@@ -104,6 +104,11 @@ fn architecture() -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Where this system gets Debian's packages from.
+pub(crate) fn mirror() -> Result<String> {
+    Ok(mirrors()?.archive)
+}
+
 /// Where this system gets Debian from: the archive, and its security updates.
 struct Mirrors {
     archive: String,

@@ -25,43 +25,74 @@ const POLL: Duration = Duration::from_millis(50);
 /// Boots a kernel with an image and gives the results that it wrote. Fails if it does not come to
 /// its end in time; the results so far are in `results` all the same.
 pub(crate) fn run(kernel: &Kernel, image: &Path, directory: &Path, limit: Duration) -> Result<()> {
-    let console = directory.join("console");
+    let mut qemu = qemu(kernel, image, directory, "panic=-1 rdinit=/init quiet")?;
+    qemu.arg("-no-reboot");
+    let mut machine = Machine::start(qemu)?;
+    let status = machine.wait(limit)?;
+    let said = said(directory);
+    ensure!(
+        status == Some(0) && said.lines().any(|line| line == END),
+        "the guest did not come to its end (qemu: {status:?}); its console ends with\n{}",
+        tail(&console(directory))
+    );
+    Ok(())
+}
+
+/// A machine with this kernel and image, and its parameters, that is not started yet.
+pub(crate) fn qemu(
+    kernel: &Kernel,
+    image: &Path,
+    directory: &Path,
+    parameters: &str,
+) -> Result<Command> {
+    // What an earlier one said is not this one's.
+    let _ = fs::remove_file(results(directory));
     let mut qemu = Command::new("qemu-system-x86_64");
+    let file = |path: PathBuf| format!("file:{}", path.display());
     qemu.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", CPU])
-        .args(["-smp", CPUS, "-m", MEMORY, "-nodefaults", "-display", "none", "-no-reboot"])
+        .args(["-smp", CPUS, "-m", MEMORY, "-nodefaults", "-display", "none"])
         .args(["-monitor", "none"])
-        .arg("-serial")
-        .arg(format!("file:{}", console.display()))
-        .arg("-serial")
-        .arg(format!("file:{}", results(directory).display()))
+        .args(["-serial", &file(console(directory)), "-serial", &file(results(directory))])
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
         .arg(image)
         .arg("-append")
-        .arg("console=ttyS0 panic=-1 oops=panic panic_on_warn=1 rdinit=/init quiet mitigations=off")
+        .arg(format!("console=ttyS0 oops=panic panic_on_warn=1 mitigations=off {parameters}"))
         .stdin(Stdio::null())
         .stderr(File::create(directory.join("qemu"))?);
-    let mut machine = Machine(qemu.spawn().context("starting qemu-system-x86_64")?);
-    let status = machine.wait(limit)?;
-    let said = fs::read_to_string(results(directory)).unwrap_or_default();
-    ensure!(
-        status == Some(0) && said.lines().any(|line| line == END),
-        "the guest did not come to its end (qemu: {status:?}); its console ends with\n{}",
-        tail(&console)
-    );
-    Ok(())
+    Ok(qemu)
+}
+
+/// What a guest said so far.
+pub(crate) fn said(directory: &Path) -> String {
+    let bytes = fs::read(results(directory)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn console(directory: &Path) -> PathBuf {
+    directory.join("console")
 }
 
 /// The file that a guest writes its results to.
-pub(crate) fn results(directory: &Path) -> PathBuf {
+fn results(directory: &Path) -> PathBuf {
     directory.join("results")
 }
 
 /// A running qemu, which ends with this value.
-struct Machine(Child);
+pub(crate) struct Machine(Child);
 
 impl Machine {
+    /// Starts it.
+    pub(crate) fn start(mut qemu: Command) -> Result<Self> {
+        Ok(Self(qemu.spawn().context("starting qemu")?))
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn ended(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_some())
+    }
+
     fn wait(&mut self, limit: Duration) -> Result<Option<i32>> {
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {

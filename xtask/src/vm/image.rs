@@ -45,7 +45,7 @@ pub(crate) fn pack_programs(tests: &[(String, PathBuf)], directory: &Path) -> Re
     }
     fs::write(root.join("init"), INIT)?;
     fs::set_permissions(root.join("init"), fs::metadata(BUSYBOX)?.permissions())?;
-    fs::copy(BUSYBOX, root.join("bin/busybox")).context("copying busybox")?;
+    copy_busybox(&root)?;
     let mut libraries = BTreeSet::new();
     for program in PROGRAMS {
         let path = which(program)?;
@@ -74,19 +74,8 @@ pub(crate) fn pack_guest(
     directory: &Path,
 ) -> Result<PathBuf> {
     let root = fresh(&directory.join("guest"))?;
-    fs::create_dir(root.join("modules"))?;
+    put_modules(kernel, &MODULES, &root)?;
     fs::create_dir(root.join("suites"))?;
-    let mut order = String::new();
-    for file in kernel.modules(&MODULES)? {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let name = name.trim_end_matches(".xz").trim_end_matches(".ko");
-        decompress(&file, &root.join("modules").join(name))?;
-        let parameters = PARAMETERS.iter().find(|(module, _)| *module == name);
-        let parameters = parameters.map_or("", |(_, parameters)| parameters);
-        // Writing to a String cannot fail.
-        let _ = writeln!(order, "{name} {parameters}");
-    }
-    fs::write(root.join("modules/order"), order)?;
     fs::write(root.join("suites/run"), run)?;
     let own = pack(&root, &directory.join("guest.cpio"))?;
     // The kernel unpacks one archive after the other.
@@ -98,7 +87,31 @@ pub(crate) fn pack_guest(
     Ok(image)
 }
 
-fn fresh(directory: &Path) -> Result<PathBuf> {
+/// Copies busybox, which init runs.
+pub(crate) fn copy_busybox(root: &Path) -> Result<()> {
+    fs::copy(BUSYBOX, root.join("bin/busybox")).context("copying busybox")?;
+    Ok(())
+}
+
+/// Puts modules where init loads them from, in the order in which it is to.
+pub(crate) fn put_modules(kernel: &Kernel, modules: &[&str], root: &Path) -> Result<()> {
+    let directory = root.join("modules");
+    fs::create_dir(&directory)?;
+    let mut order = String::new();
+    for file in kernel.modules(modules)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.trim_end_matches(".xz").trim_end_matches(".ko");
+        decompress(&file, &directory.join(name))?;
+        let parameters = PARAMETERS.iter().find(|(module, _)| *module == name);
+        let parameters = parameters.map_or("", |(_, parameters)| parameters);
+        // Writing to a String cannot fail.
+        let _ = writeln!(order, "{name} {parameters}");
+    }
+    Ok(fs::write(directory.join("order"), order)?)
+}
+
+/// An empty directory.
+pub(crate) fn fresh(directory: &Path) -> Result<PathBuf> {
     let _ = fs::remove_dir_all(directory);
     fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     Ok(directory.to_owned())
@@ -138,7 +151,7 @@ fn decompress(module: &Path, to: &Path) -> Result<()> {
 }
 
 /// Packs a directory into an archive that the kernel unpacks as its root.
-fn pack(root: &Path, archive: &Path) -> Result<PathBuf> {
+pub(crate) fn pack(root: &Path, archive: &Path) -> Result<PathBuf> {
     let list = Command::new("find").arg(".").current_dir(root).output()?;
     ensure!(list.status.success(), "find failed in {}", root.display());
     let mut cpio = Command::new("cpio")

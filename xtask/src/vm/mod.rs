@@ -5,6 +5,7 @@ mod guest;
 mod image;
 mod kernel;
 mod needs;
+mod reboot;
 mod suites;
 
 use std::{
@@ -23,7 +24,7 @@ use clap::Args;
 use self::{
     archive::Archive,
     kernel::{Kernel, Line, MATRIX, RELEASES},
-    suites::{SUITES, Suite, script},
+    suites::{SUITES, Suite, Tests, script},
 };
 use crate::{
     build,
@@ -36,6 +37,9 @@ use crate::{
 const AT_ONCE: usize = 2;
 /// How long a kernel may take to come up.
 const BOOT: Duration = Duration::from_mins(1);
+/// The name of the suite in [`reboot`], and the kernel that it is run with.
+const REBOOT: &str = "reboot";
+const REBOOTED: Line = Line::Stable(6, 12);
 const ARCHITECTURE: &str = "amd64";
 
 /// What to run.
@@ -73,20 +77,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let directory = target_directory()?.join("vm");
     needs::install(&directory)?;
     setup::run()?;
-    let tests = test_programs(&arguments.names())?;
+    let camfence = build::camfence(false)?;
+    let tests = test_programs(&camfence, &arguments.names())?;
     let programs = image::pack_programs(&tests, &directory)?;
 
     let mut results = Results::default();
     let kernels = obtain(&arguments.lines(), &directory, &mut results)?;
-    let outcomes = at_once(&kernels, |(line, kernel)| {
-        let script = script(&arguments.suites(*line));
-        boot(*line, kernel, &programs, &script, &directory.join(line.name()))
+    let jobs: Vec<_> =
+        kernels.iter().flat_map(|(line, kernel)| arguments.jobs(*line, kernel)).collect();
+    let outcomes = at_once(&jobs, |job| {
+        let start = Instant::now();
+        let outcome = job.run(&programs, &camfence, &directory);
+        let (Ok(said) | Err((said, _))) = &outcome;
+        // In one piece: another may end at the same time.
+        println!("{said}vm: {}: {:.0} seconds", job.name(), start.elapsed().as_secs_f64());
+        outcome
     });
-    for ((line, _), outcome) in kernels.iter().zip(outcomes) {
-        let said = fs::read_to_string(guest::results(&directory.join(line.name())));
-        said.unwrap_or_default().lines().for_each(|line| results.line(line));
-        if let Err(error) = outcome {
-            results.fail(&format!("kernel {}", line.name()), &format!("{error:#}"));
+    for (job, outcome) in jobs.iter().zip(outcomes) {
+        let (Ok(said) | Err((said, _))) = &outcome;
+        said.lines().for_each(|line| results.line(line));
+        if let Err((_, error)) = outcome {
+            results.fail(&job.name(), &format!("{error:#}"));
         }
     }
     print!("{}", results.report(true));
@@ -113,24 +124,46 @@ fn obtain(
     Ok(kernels)
 }
 
-/// Boots a kernel, lets it run the suites, and shows what came of it.
-fn boot(
-    line: Line,
-    kernel: &Kernel,
-    programs: &Path,
-    (script, limit): &(String, Duration),
-    directory: &Path,
-) -> Result<()> {
-    let start = Instant::now();
-    fs::create_dir_all(directory)?;
-    let _ = fs::remove_file(guest::results(directory));
-    let image = image::pack_guest(programs, kernel, script, directory)?;
-    println!("vm: kernel {}: booting {} ({})", line.name(), kernel.release, kernel.version);
-    let outcome = guest::run(kernel, &image, directory, BOOT + *limit);
-    let said = fs::read_to_string(guest::results(directory)).unwrap_or_default();
-    // In one piece: another guest may end at the same time.
-    println!("{said}vm: kernel {}: {:.0} seconds", line.name(), start.elapsed().as_secs_f64());
-    outcome
+/// What one machine is for.
+enum Job<'a> {
+    /// To run suites.
+    Suites(Line, &'a Kernel, Vec<(&'static Suite, Tests)>),
+    /// To be rebooted under frames.
+    Reboot(Line, &'a Kernel),
+}
+
+/// What a machine said, and what went wrong if it did not come to its end.
+type Outcome = Result<String, (String, anyhow::Error)>;
+
+impl Job<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Suites(line, ..) => format!("kernel {}", line.name()),
+            Self::Reboot(line, _) => format!("reboot of kernel {}", line.name()),
+        }
+    }
+
+    fn run(&self, programs: &Path, camfence: &Path, directory: &Path) -> Outcome {
+        match self {
+            Self::Suites(line, kernel, suites) => {
+                boot(kernel, programs, suites, &directory.join(line.name()))
+            }
+            Self::Reboot(_, kernel) => reboot::run(kernel, camfence, &directory.join(REBOOT))
+                .map_err(|error| (String::new(), error)),
+        }
+    }
+}
+
+/// Boots a kernel and lets it run suites.
+fn boot(kernel: &Kernel, programs: &Path, suites: &[(&Suite, Tests)], directory: &Path) -> Outcome {
+    println!("vm: booting {} ({})", kernel.release, kernel.version);
+    let (script, limit) = script(suites);
+    let outcome = fs::create_dir_all(directory)
+        .map_err(Into::into)
+        .and_then(|()| image::pack_guest(programs, kernel, &script, directory))
+        .and_then(|image| guest::run(kernel, &image, directory, BOOT + limit));
+    let said = guest::said(directory);
+    outcome.map_or_else(|error| Err((said.clone(), error)), |()| Ok(said.clone()))
 }
 
 /// Does the work for each, for several at a time; gives the results in order.
@@ -157,15 +190,14 @@ fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
 
 /// Builds all tests, as `cargo xtask test` does, and gives the programs of the suites by name, and
 /// camfence.
-fn test_programs(names: &BTreeSet<&str>) -> Result<Vec<(String, PathBuf)>> {
-    let camfence = build::camfence(false)?;
+fn test_programs(camfence: &Path, names: &BTreeSet<&str>) -> Result<Vec<(String, PathBuf)>> {
     let mut command = cargo();
     command.args(["test", "--no-run", "--color", "never", "--workspace"]);
     command.args(["--exclude", "camfence-ebpf"]);
     let output = command.output().context("running cargo test --no-run")?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "building the tests failed\n{text}");
-    let mut programs = vec![("camfence".to_owned(), camfence)];
+    let mut programs = vec![("camfence".to_owned(), camfence.to_owned())];
     for &name in names {
         let path = text.lines().find_map(|line| executable(line, name));
         let path = path.with_context(|| format!("cargo built no suite {name}"))?;
@@ -190,8 +222,17 @@ impl Arguments {
         MATRIX.into_iter().filter(|(line, _)| wanted(*line)).collect()
     }
 
+    /// The machines that a kernel runs on.
+    fn jobs<'a>(&self, line: Line, kernel: &'a Kernel) -> Vec<Job<'a>> {
+        let suites = self.suites(line);
+        let suites = (!suites.is_empty()).then_some(Job::Suites(line, kernel, suites));
+        let is_named = self.suite.is_empty() || self.suite.contains(&REBOOT);
+        let reboot = (line == REBOOTED && is_named).then_some(Job::Reboot(line, kernel));
+        suites.into_iter().chain(reboot).collect()
+    }
+
     /// What runs on a kernel.
-    fn suites(&self, line: Line) -> Vec<(&'static Suite, &'static [&'static str])> {
+    fn suites(&self, line: Line) -> Vec<(&'static Suite, Tests)> {
         let of = |suite: &'static Suite| Some((suite, suite.tests(line, self.short, &self.suite)?));
         SUITES.iter().filter_map(of).collect()
     }
@@ -211,6 +252,7 @@ fn list() {
     for suite in SUITES {
         println!("suite {}", suite.about());
     }
+    println!("suite {REBOOT} on {}: all; --short: all", REBOOTED.name());
 }
 
 #[cfg(test)]

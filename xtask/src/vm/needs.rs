@@ -8,7 +8,7 @@ use super::archive::Archive;
 use crate::{apt, run::on_path};
 
 /// Programs that are run, and Debian's packages that have them.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("busybox", "busybox-static"),
     ("modprobe", "kmod"),
@@ -17,6 +17,8 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("strip", "binutils"),
     ("ip", "iproute2"),
     ("nsenter", "util-linux"),
+    ("debootstrap", "debootstrap"),
+    ("mke2fs", "e2fsprogs"),
 ];
 const KEYRING: (&str, &str) =
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring");
@@ -50,7 +52,8 @@ fn from_backports(packages: &[&str], directory: &Path) -> Result<()> {
     archive.install(packages, &release("-backports"))
 }
 
-fn codename() -> Result<String> {
+/// The name of this system's release.
+pub(crate) fn codename() -> Result<String> {
     let text = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
     let codename = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
     Ok(codename.context("/etc/os-release names no release")?.trim_matches('"').to_owned())

@@ -23,7 +23,7 @@ pub(crate) struct Suite {
 }
 
 /// A selection of tests, as arguments of the test program.
-type Tests = &'static [&'static str];
+pub(crate) type Tests = &'static [&'static str];
 
 const ALL: Tests = &[];
 
