@@ -7,7 +7,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limits::{MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES},
+    limits::{
+        MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES,
+        MAX_STRANGER_PORTS,
+    },
     mac::Mac,
     reason::Reason,
     verifier::Unknown,
@@ -15,7 +18,11 @@ use crate::{
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
+
+/// A camera that nobody has, in every fence that stands: its frames are run through the attached
+/// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
+pub const CANARY: Mac = Mac(*b"\x02cfcan");
 
 /// Names of maps and programs, as the object file has them and as they are pinned.
 pub mod names {
@@ -36,6 +43,12 @@ pub mod names {
     pub const COUNTERS: &str = "COUNTERS";
     /// LRU hash map of [`SightingKey`](super::SightingKey) to [`Sighting`](super::Sighting).
     pub const SIGHTINGS: &str = "SIGHTINGS";
+    /// Hash map of a slot to [`CameraCounters`](super::CameraCounters): what was counted before
+    /// these maps were made. No program uses it.
+    pub const CARRIED: &str = "CARRIED";
+    /// Hash map of [`SightingKey`](super::SightingKey) to [`Sighting`](super::Sighting): what was
+    /// seen before these maps were made. No program uses it.
+    pub const SEEN: &str = "SEEN";
     /// XDP, outbound, for frames in one buffer.
     pub const OUTBOUND_XDP: &str = "outbound_xdp";
     /// XDP, outbound, for frames in several buffers (jumbo MTU; kernel 5.18).
@@ -56,6 +69,10 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 /// Entries of the map of names: as many as profiles in all their places can list.
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
+
+/// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports,
+/// and one for the canary.
+pub const SPARE_SLOTS: u32 = MAX_STRANGER_PORTS + 1;
 
 /// What the maps were made for. Written once, before any program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -354,6 +371,15 @@ pub struct CameraCounters {
     pub by: [[Tally; Reason::COUNT]; 2],
 }
 
+impl Sighting {
+    /// Joins with what was seen of the same source at another time.
+    pub fn join(&mut self, other: &Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.tally.add(other.tally);
+    }
+}
+
 impl CameraCounters {
     /// Adds other counters, each to its own.
     pub fn add(&mut self, other: &Self) {
@@ -371,7 +397,7 @@ mod tests {
     /// A size that moves is a new [`ABI`]: change both.
     #[test]
     fn sizes_are_those_of_this_abi() {
-        assert_eq!(ABI, 2);
+        assert_eq!(ABI, 3);
         assert_eq!(size_of::<State>(), 8);
         assert_eq!(size_of::<Key>(), 8);
         assert_eq!(size_of::<Camera>(), 16 + 4 * 8 + 4 * 32);

@@ -18,9 +18,9 @@ use aya_ebpf::{
 use camfence_common::{
     abi::{
         Camera, CameraCounters, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
-        Sighting, SightingKey, State, Tally,
+        SPARE_SLOTS, Sighting, SightingKey, State, Tally,
     },
-    limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS, MAX_STRANGER_PORTS},
+    limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
     reason::{Direction, Reason},
     tables::Tables,
@@ -124,13 +124,13 @@ static STRANGERS: Array<u32> = Array::with_max_entries(1, 0);
 /// Until when cameras are opened, by slot, in nanoseconds since boot. Written by userspace. Zero:
 /// not opened.
 #[map]
-static DEADLINES: Array<u64> = Array::with_max_entries(DEFAULT_MAX_CAMERAS + MAX_STRANGER_PORTS, 0);
+static DEADLINES: Array<u64> = Array::with_max_entries(DEFAULT_MAX_CAMERAS + SPARE_SLOTS, 0);
 
 /// What happened, by a camera's slot. Written here, read by userspace, which also zeroes a slot
 /// before it gives it to another camera.
 #[map]
 static COUNTERS: PerCpuArray<CameraCounters> =
-    PerCpuArray::with_max_entries(DEFAULT_MAX_CAMERAS + MAX_STRANGER_PORTS, 0);
+    PerCpuArray::with_max_entries(DEFAULT_MAX_CAMERAS + SPARE_SLOTS, 0);
 
 /// The unknown sources seen last. Written here, read by userspace.
 #[map]

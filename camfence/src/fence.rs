@@ -4,18 +4,30 @@
 //! less of the state: compute what should be, compare with what the kernel holds, write the
 //! difference. Run twice, it writes nothing the second time.
 
+mod follow;
+mod ports;
+mod proof;
+mod switch;
+
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use camfence_common::{
-    abi::{Camera, CameraCounters, Subject, Tally},
+    abi::{CANARY, Camera, CameraCounters, Subject, Tally},
     limits::MAX_SIGHTINGS,
     mac::Mac,
     reason::Direction,
 };
 use thiserror::Error;
 
+pub use self::{
+    follow::{Followed, FollowedPort, Memory},
+    ports::Demand,
+    proof::Side,
+};
+use self::{ports::Ports, proof::Prover};
+
 use crate::{
-    config::{Config, Hook as WantedHook, Mode},
+    config::{Config, Mode, Unknown},
     kernel::{
         KernelError,
         links::{self, Programs},
@@ -27,9 +39,12 @@ use crate::{
     policy::{
         compile::{CompileError, CompiledPolicy, Surroundings, compile},
         diff::diff,
-        topology::{self, Attached, Hook, Link, TopologyError},
+        topology::{self, Attached, Link, TopologyError},
     },
 };
+
+/// How many times the fence is read again because it was switched meanwhile.
+const READ_AGAIN: usize = 4;
 
 /// The fence cannot be changed or read.
 #[derive(Debug, Error)]
@@ -85,8 +100,21 @@ pub struct Report {
     pub added: usize,
     /// Whether cameras were removed or given another policy.
     pub replaced: bool,
+    /// Named interfaces that are not fenced, with the reason.
+    pub unfenced: BTreeMap<String, String>,
+    /// Ports that stay fenced although they were renamed: the name that the configuration has, and
+    /// the new one.
+    pub renamed: Vec<(String, String)>,
     /// What the user should know.
     pub notices: Vec<String>,
+}
+
+impl Report {
+    /// What the user should know, of unfenced interfaces too.
+    pub fn said(&self) -> Vec<String> {
+        let unfenced = self.unfenced.values().map(|problem| format!("not fenced: {problem}"));
+        self.notices.iter().cloned().chain(unfenced).collect()
+    }
 }
 
 /// What the kernel says of the fence.
@@ -125,25 +153,36 @@ pub struct PortState {
     pub name: String,
     /// Its index; none if there is no such interface.
     pub ifindex: Option<u32>,
-    /// What is attached on its ingress.
-    pub outbound: Option<Attached>,
-    /// What is attached on its egress.
-    pub inbound: Option<Attached>,
+    /// Its ingress.
+    pub outbound: Side,
+    /// Its egress.
+    pub inbound: Side,
     /// Its unknown sources; none if they are let through.
     pub strangers: Option<Strangers>,
 }
 
 impl PortState {
-    const fn absent(name: String) -> Self {
-        Self { name, ifindex: None, outbound: None, inbound: None, strangers: None }
+    fn absent(name: String) -> Self {
+        let (outbound, inbound) = (Side::default(), Side::default());
+        Self { name, ifindex: None, outbound, inbound, strangers: None }
+    }
+
+    /// The side that a direction's frames come in by, or leave by.
+    pub const fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Outbound => &self.outbound,
+            Direction::Inbound => &self.inbound,
+        }
+    }
+
+    /// Why what is attached does not enforce, if so.
+    pub fn doubt(&self) -> Option<&str> {
+        self.outbound.doubt.as_deref().or(self.inbound.doubt.as_deref())
     }
 
     /// What is attached for a direction.
     pub const fn attached(&self, direction: Direction) -> Option<Attached> {
-        match direction {
-            Direction::Outbound => self.outbound,
-            Direction::Inbound => self.inbound,
-        }
+        self.side(direction).attached
     }
 }
 
@@ -179,7 +218,7 @@ impl Standing {
 
     /// Whether a port's frames are judged in a direction and verdicts carried out.
     pub fn is_enforcing_in(&self, port: &PortState, direction: Direction) -> bool {
-        port.attached(direction).is_some() && !self.only_audits()
+        port.side(direction).is_enforcing() && !self.only_audits()
     }
 
     /// Whether every camera is in audit, and so are the unknown sources that are judged.
@@ -191,9 +230,18 @@ impl Standing {
     }
 }
 
+/// How a fence that stands differs from what a configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Differences {
+    /// Cameras that the fence has room for.
+    pub max_cameras: u32,
+    /// Whether the kernel's policy is another.
+    pub policy: bool,
+}
+
 /// What should be.
 struct Target {
-    ports: Vec<Link>,
+    ports: Ports,
     policy: CompiledPolicy,
 }
 
@@ -206,26 +254,40 @@ impl Fence {
 
     /// Puts the fence up, or brings one that stands in line with the configuration and with this
     /// version's programs. If it fails, nothing new is left behind and what stood still stands.
-    pub async fn up(&self, config: &Config) -> Result<Report> {
-        let target = self.target(config).await?;
+    pub async fn up(&self, config: &Config, demand: Demand) -> Result<Report> {
+        let target = self.target(config, demand).await?;
         let _lock = self.root.create()?;
-        let fresh = Maps::clear_unfinished(&self.root)?;
-        let nothing_attached = self.root.linked()?.is_empty();
-        let result = self.up_locked(config, &target, fresh).await;
-        if fresh && nothing_attached && result.is_err() {
+        let mut report = Report::default();
+        let whole = self.settle(Some(&mut report.notices)).await?;
+        let nothing_stood = !Maps::are_ready(&self.root)? && self.root.linked()?.is_empty();
+        let result = match self.fitting(config)?.filter(|_| whole) {
+            Some(maps) => self.bring_in_line(config, &target, maps, &mut report).await,
+            None => self.switch(config, &target, &mut report).await,
+        };
+        if nothing_stood && result.is_err() {
             self.take_down().await?;
         }
-        result
+        result.map(|()| report)
     }
 
-    /// Brings a fence that stands in line with the configuration.
-    pub async fn reload(&self, config: &Config) -> Result<Report> {
-        let target = self.target(config).await?;
-        let (_lock, mut maps) = self.open(config)?;
-        // Ports first: if one cannot be fenced, nothing has changed.
+    /// Brings a fence that stands in line with the configuration. Programs are loaded only if the
+    /// maps have to be others.
+    pub async fn reload(&self, config: &Config, demand: Demand) -> Result<Report> {
+        let target = self.target(config, demand).await?;
+        let _lock = self.lock()?;
         let mut report = Report::default();
-        self.fence_ports(config, &target.ports, &mut report).await?;
-        write_policy(&mut maps, &target.policy, &mut report)?;
+        let whole = self.settle(Some(&mut report.notices)).await?;
+        if !Maps::are_ready(&self.root)? {
+            return Err(KernelError::Down { path: self.root.path().into() }.into());
+        }
+        match self.fitting(config)?.filter(|_| whole) {
+            Some(mut maps) => {
+                // Ports first: if one cannot be fenced, nothing has changed.
+                self.fence_ports(config, &target.ports, &mut report).await?;
+                write_policy(&mut maps, &target.policy, &mut report)?;
+            }
+            None => self.switch(config, &target, &mut report).await?,
+        }
         Ok(report)
     }
 
@@ -233,9 +295,10 @@ impl Fence {
     pub async fn apply_policy(&self, config: &Config) -> Result<Report> {
         let links = self.netlink.links().await?;
         // A port that is gone has no prefixes; that it is gone is for `reload` and `up` to say.
-        let ports = topology::ports(&config.fence.interfaces, &links).unwrap_or_default();
+        let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
-        let (_lock, mut maps) = self.open(config)?;
+        let (_lock, maps) = self.open_locked().await?;
+        let mut maps = check_room(maps, config)?;
         let mut report = Report::default();
         write_policy(&mut maps, &policy, &mut report)?;
         Ok(report)
@@ -262,6 +325,19 @@ impl Fence {
 
     /// Reads back what the kernel holds.
     pub async fn read(&self, config: &Config) -> Result<Standing> {
+        let mut before = self.root.view()?;
+        for _ in 0..READ_AGAIN {
+            let standing = self.read_once(config).await;
+            let after = self.root.view()?;
+            if after == before {
+                return standing;
+            }
+            before = after;
+        }
+        self.read_once(config).await
+    }
+
+    async fn read_once(&self, config: &Config) -> Result<Standing> {
         let maps = Maps::open(&self.root)?;
         let programs = Programs::open(&self.root, self.tcx)?;
         let links = self.netlink.links().await?;
@@ -269,6 +345,7 @@ impl Fence {
         for (subject, camera) in maps.cameras()? {
             let live = live_camera(&maps, &camera)?;
             match subject {
+                Subject::Camera(CANARY) => {}
                 Subject::Camera(mac) => {
                     cameras.insert(mac, live);
                 }
@@ -278,14 +355,14 @@ impl Fence {
                 }
             }
         }
+        let mut prover = Prover::new(self, &maps, &programs);
         let mut ports = Vec::new();
         for (name, port) in named_ports(config, &links) {
             let mut state = PortState::absent(name);
             if let Some(port) = port {
                 state.ifindex = Some(port.index);
-                state.outbound =
-                    programs.attached(&self.netlink, port, Direction::Outbound).await?;
-                state.inbound = programs.attached(&self.netlink, port, Direction::Inbound).await?;
+                state.outbound = prover.side(port, Direction::Outbound).await?;
+                state.inbound = prover.side(port, Direction::Inbound).await?;
                 state.strangers = strangers.remove(&port.index);
             }
             ports.push(state);
@@ -295,13 +372,13 @@ impl Fence {
 
     /// Opens the fence for a camera for a time from now, or closes it again. The kernel compares
     /// the time, so that it closes without a process. Gives how long it was still open before.
-    pub fn open_camera(
+    pub async fn open_camera(
         &self,
         name: &str,
         mac: Mac,
         time: Option<Duration>,
     ) -> Result<Option<Duration>> {
-        let (_lock, mut maps) = self.open_locked()?;
+        let (_lock, mut maps) = self.open_locked().await?;
         let cameras = maps.cameras()?;
         let Some(camera) = cameras.get(&Subject::Camera(mac)) else {
             return Err(FenceError::NotLive { name: name.into() });
@@ -337,46 +414,68 @@ impl Fence {
         Ok(Sightings { watched, seen })
     }
 
-    async fn up_locked(&self, config: &Config, target: &Target, fresh: bool) -> Result<Report> {
-        let wanted = config.fence.max_cameras;
-        let standing =
-            if fresh { None } else { Some(check_room(Maps::open_to_change(&self.root)?, config)?) };
-        let options = Options { max_cameras: wanted, root: Some(&self.root), log: false };
-        let mut object = Object::load(&options)?;
-        let mut maps = match standing {
-            Some(maps) => maps,
-            None => Maps::make(&mut object, wanted, Some(&self.root))?,
-        };
-        Programs::install(&mut object, &self.root, &self.netlink).await?;
-        // A new fence knows its cameras before its first frame; one that stands keeps its policy
-        // if a port cannot be fenced.
-        let mut report = Report::default();
-        if fresh {
-            write_policy(&mut maps, &target.policy, &mut report)?;
-        }
-        self.fence_ports(config, &target.ports, &mut report).await?;
-        if !fresh {
-            write_policy(&mut maps, &target.policy, &mut report)?;
-        }
-        Ok(report)
+    /// How the fence that stands differs from what the configuration says.
+    pub async fn differences(&self, config: &Config) -> Result<Differences> {
+        let maps = Maps::open(&self.root)?;
+        let links = self.netlink.links().await?;
+        let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
+        let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
+        let changes = diff(&maps.observe()?, &policy);
+        Ok(Differences { max_cameras: maps.max_cameras()?, policy: !changes.is_empty() })
     }
 
-    fn open(&self, config: &Config) -> Result<(Lock, Maps)> {
-        let (lock, maps) = self.open_locked()?;
-        Ok((lock, check_room(maps, config)?))
+    /// Brings a fence whose maps fit in line with this version's programs and the configuration.
+    async fn bring_in_line(
+        &self,
+        config: &Config,
+        target: &Target,
+        mut maps: Maps,
+        report: &mut Report,
+    ) -> Result<()> {
+        if let Some(generation) = self.root.current()? {
+            // Somebody may have removed what was pinned there.
+            generation.create()?;
+            let mut object = Object::load(&Options {
+                max_cameras: config.fence.max_cameras,
+                generation: Some(&generation),
+                log: false,
+            })?;
+            links::install(&mut object, &self.root, &generation, &self.netlink).await?;
+        }
+        // It keeps its policy if a port cannot be fenced.
+        self.fence_ports(config, &target.ports, report).await?;
+        write_policy(&mut maps, &target.policy, report)
     }
 
-    fn open_locked(&self) -> Result<(Lock, Maps)> {
+    fn lock(&self) -> Result<Lock> {
         if !self.root.exists()? {
             return Err(KernelError::Down { path: self.root.path().into() }.into());
         }
-        let lock = self.root.lock()?;
+        Ok(self.root.lock()?)
+    }
+
+    async fn open_locked(&self) -> Result<(Lock, Maps)> {
+        let lock = self.lock()?;
+        self.settle(None).await?;
         Ok((lock, Maps::open_to_change(&self.root)?))
     }
 
-    async fn target(&self, config: &Config) -> Result<Target> {
+    /// The maps in use, if this version and the configuration can go on with them.
+    fn fitting(&self, config: &Config) -> Result<Option<Maps>> {
+        match Maps::open_to_change(&self.root) {
+            Ok(maps) => Ok((maps.max_cameras()? == config.fence.max_cameras).then_some(maps)),
+            Err(
+                KernelError::Down { .. }
+                | KernelError::OtherAbi { .. }
+                | KernelError::Damaged { .. },
+            ) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn target(&self, config: &Config, demand: Demand) -> Result<Target> {
         let links = self.netlink.links().await?;
-        let ports = topology::ports(&config.fence.interfaces, &links)?;
+        let ports = Ports::resolve(config, &links, demand)?;
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         Ok(Target { ports, policy })
     }
@@ -384,150 +483,28 @@ impl Fence {
     async fn surroundings(
         &self,
         config: &Config,
-        ports: &[Link],
+        ports: &Ports,
         links: &[Link],
     ) -> Result<Surroundings> {
         let on_link = if config.profiles.iter().any(|profile| profile.local.auto) {
-            topology::on_link_prefixes(ports, &self.netlink.on_link_prefixes().await?)
+            topology::on_link_prefixes(ports.all(), &self.netlink.on_link_prefixes().await?)
         } else {
             Vec::new()
         };
         let unknown = |port: &Link| (port.index, topology::settings(config, port, links).1);
-        Ok(Surroundings { on_link, ports: ports.iter().map(unknown).collect() })
-    }
-
-    /// Attaches to the ports that should be fenced and detaches from the others. If a port cannot
-    /// be fenced, those attached here are detached again.
-    async fn fence_ports(
-        &self,
-        config: &Config,
-        ports: &[Link],
-        report: &mut Report,
-    ) -> Result<()> {
-        let mut programs = Programs::open(&self.root, self.tcx)?;
-        // Read anew: installing may have replaced the programs that were attached.
-        let links = self.netlink.links().await?;
-        let still = |link: &&Link| ports.iter().any(|port| port.index == link.index);
-        let mut done: Vec<(&Link, Direction, Hook)> = Vec::new();
-        for port in links.iter().filter(still) {
-            let (hook, _) = topology::settings(config, port, &links);
-            for direction in Direction::ALL {
-                match self.fence_port(&mut programs, port, direction, hook, report).await {
-                    Ok(None) => {}
-                    Ok(Some(hook)) => done.push((port, direction, hook)),
-                    Err(error) => {
-                        for (port, direction, hook) in done {
-                            programs.detach(&self.netlink, port, direction, hook).await?;
-                        }
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        for (port, ..) in done {
-            if !report.attached.contains(&port.name) {
-                report.attached.push(port.name.clone());
-            }
-        }
-        self.unfence_others(&programs, ports, report).await
-    }
-
-    /// Sees to one direction of one port. Returns the hook if a program was newly attached.
-    async fn fence_port(
-        &self,
-        programs: &mut Programs,
-        port: &Link,
-        direction: Direction,
-        hook: WantedHook,
-        report: &mut Report,
-    ) -> Result<Option<Hook>> {
-        let wanted: &[Hook] = match direction {
-            Direction::Outbound => topology::hooks(hook, port.kind),
-            Direction::Inbound => &[Hook::Tc],
-        };
-        let current = programs.attached(&self.netlink, port, direction).await?;
-        if current.is_some_and(|current| wanted.contains(&current.hook)) {
-            return Ok(None);
-        }
-        let old = current.map(|current| current.hook);
-        // XDP's two hooks exclude each other: TC holds the fence while one makes way.
-        let bridge = old.filter(|old| *old != Hook::Tc && !wanted.contains(&Hook::Tc));
-        if let Some(old) = bridge {
-            programs.attach(&self.netlink, port, direction, Hook::Tc).await?;
-            programs.detach(&self.netlink, port, direction, old).await?;
-        }
-        let attached = self.attach_first(programs, port, direction, wanted, report).await;
-        let hook = match (attached, bridge) {
-            (Ok(hook), _) => hook,
-            // Nothing that was enforcing stops: back to what was there.
-            (Err(error), Some(old)) => {
-                programs.attach(&self.netlink, port, direction, old).await?;
-                programs.detach(&self.netlink, port, direction, Hook::Tc).await?;
-                return Err(error);
-            }
-            (Err(error), None) => return Err(error),
-        };
-        if let Some(old) = if bridge.is_some() { Some(Hook::Tc) } else { old } {
-            programs.detach(&self.netlink, port, direction, old).await?;
-        }
-        Ok(old.is_none().then_some(hook))
-    }
-
-    /// Attaches at the first of the hooks that the port takes.
-    async fn attach_first(
-        &self,
-        programs: &mut Programs,
-        port: &Link,
-        direction: Direction,
-        hooks: &[Hook],
-        report: &mut Report,
-    ) -> Result<Hook> {
-        for (position, &hook) in hooks.iter().enumerate() {
-            let last = position + 1 == hooks.len();
-            match programs.attach(&self.netlink, port, direction, hook).await {
-                Ok(()) => return Ok(hook),
-                Err(error) if last => return Err(error.into()),
-                // What most drivers answer; nothing to tell.
-                Err(KernelError::XdpUnsupported { .. }) => {}
-                Err(error) => report.notices.push(format!("{error}: fenced at TC instead")),
-            }
-        }
-        Err(TopologyError::None.into())
-    }
-
-    /// Detaches from every interface that is not one of `ports`.
-    async fn unfence_others(
-        &self,
-        programs: &Programs,
-        ports: &[Link],
-        report: &mut Report,
-    ) -> Result<()> {
-        let links = self.netlink.links().await?;
-        for link in links.iter().filter(|link| !ports.iter().any(|port| port.index == link.index)) {
-            let mut detached = false;
-            for direction in Direction::ALL {
-                if let Some(attached) = programs.attached(&self.netlink, link, direction).await? {
-                    programs.detach(&self.netlink, link, direction, attached.hook).await?;
-                    detached = true;
-                }
-            }
-            if detached {
-                report.detached.push(link.name.clone());
-            }
-        }
-        for ifindex in self.root.linked()? {
-            if !ports.iter().any(|port| port.index == ifindex) {
-                links::forget(&self.root, ifindex)?;
-            }
-        }
-        Ok(())
+        let is_judged = |(_, unknown): &(u32, Unknown)| *unknown != Unknown::Pass;
+        let ports = ports.all().map(unknown).filter(is_judged).collect();
+        Ok(Surroundings { on_link, ports, canary: true })
     }
 
     /// Detaches from every interface and removes the state.
     async fn take_down(&self) -> Result<()> {
-        // Without pinned programs nothing but links can be attached, and those end with the root.
-        if let Ok(programs) = Programs::open(&self.root, self.tcx) {
-            self.unfence_others(&programs, &[], &mut Report::default()).await?;
+        match Programs::open(&self.root, self.tcx) {
+            Ok(programs) => {
+                self.unfence_others(&programs, &Ports::none(), &mut Report::default()).await?;
+            }
+            // Links end with the root.
+            Err(_) => links::remove_filters(&self.netlink).await?,
         }
         self.root.remove()?;
         Ok(())
@@ -567,10 +544,15 @@ fn named_ports<'a>(config: &Config, links: &'a [Link]) -> Vec<(String, Option<&'
     found
 }
 
+/// Whether it is a camera that somebody registered.
+fn is_registered(subject: Subject) -> bool {
+    matches!(subject, Subject::Camera(mac) if mac != CANARY)
+}
+
 fn write_policy(maps: &mut Maps, policy: &CompiledPolicy, report: &mut Report) -> Result<()> {
     let changes = diff(&maps.observe()?, policy);
     maps.apply(&changes)?;
-    report.added = changes.insert.len();
+    report.added = changes.insert.iter().filter(|(subject, _)| is_registered(*subject)).count();
     report.replaced = changes.replace.is_some();
     Ok(())
 }

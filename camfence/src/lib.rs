@@ -4,11 +4,13 @@
 //! verdicts → counters → [`telemetry`]. [`fence`] puts the steps together, [`operations`] adds the
 //! configuration file, [`daemon`] carries them out for as long as it runs.
 
+mod admission;
 pub mod capture;
 pub mod config;
 pub mod daemon;
 #[cfg(test)]
 mod docs;
+pub mod doctor;
 pub mod explain;
 pub mod fence;
 pub mod kernel;

@@ -14,7 +14,7 @@ use crate::{
         edit::{self, EditError, NewCamera},
         write::{PreparedFile, WriteError},
     },
-    fence::{Fence, FenceError, Report},
+    fence::{Demand, Fence, FenceError, Report},
     opening::OpenTime,
 };
 
@@ -99,22 +99,22 @@ pub async fn remove(fence: &Fence, path: &Path, name_or_mac: &str) -> Result<Don
 }
 
 /// Brings the fence in line with the configuration as it is on disk.
-pub async fn reload(fence: &Fence, path: &Path) -> Result<Done> {
+pub async fn reload(fence: &Fence, path: &Path, demand: Demand) -> Result<Done> {
     let config = Config::load(path)?;
-    let report = fence.reload(&config).await?;
+    let report = fence.reload(&config, demand).await?;
     Ok(Done { config, report: Some(report) })
 }
 
 /// Puts the fence up as the configuration on disk says.
-pub async fn up(fence: &Fence, path: &Path) -> Result<Done> {
+pub async fn up(fence: &Fence, path: &Path, demand: Demand) -> Result<Done> {
     let config = Config::load(path)?;
-    let report = fence.up(&config).await?;
+    let report = fence.up(&config, demand).await?;
     Ok(Done { config, report: Some(report) })
 }
 
 /// Opens the fence for a camera, by name or MAC, for a time; without one, closes it again. The
 /// configuration stays as it is.
-pub fn open(
+pub async fn open(
     fence: &Fence,
     path: &Path,
     name_or_mac: &str,
@@ -122,7 +122,7 @@ pub fn open(
 ) -> Result<Opened> {
     let config = Config::load(path)?;
     let camera = find(&config, name_or_mac)?;
-    let before = fence.open_camera(&camera.name, camera.mac, time.map(Into::into))?;
+    let before = fence.open_camera(&camera.name, camera.mac, time.map(Into::into)).await?;
     Ok(Opened { camera: camera.name.clone(), mac: camera.mac, time, was_open: before.is_some() })
 }
 

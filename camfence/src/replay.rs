@@ -122,7 +122,7 @@ impl<'a> Replay<'a> {
     pub fn new(config: &'a Config, log: bool) -> Result<Self, ReplayError> {
         // Frames of a test run arrive on one port, which is as `[fence]` says.
         let ports = vec![(PORT, config.fence.unknown)];
-        let policy = compile(config, &Surroundings { on_link: Vec::new(), ports })?;
+        let policy = compile(config, &Surroundings { ports, ..Surroundings::default() })?;
         Ok(Self {
             runner: Runner::new(&policy, log)?,
             config,

@@ -59,6 +59,7 @@ pub struct Camfence<'a> {
     netns: &'a Netns,
     bpffs: &'a BpffsRoot,
     program: Option<PathBuf>,
+    config: Option<PathBuf>,
     dir: TempDir,
 }
 
@@ -91,7 +92,7 @@ impl<'a> Camfence<'a> {
     /// Writes the configuration to a directory of its own.
     pub fn new(netns: &'a Netns, config: &str, bpffs: &'a BpffsRoot) -> Result<Self> {
         let dir = leftovers::temp_dir("camfence")?;
-        let camfence = Self { netns, bpffs, program: None, dir };
+        let camfence = Self { netns, bpffs, program: None, config: None, dir };
         camfence.configure(config)?;
         Ok(camfence)
     }
@@ -103,6 +104,13 @@ impl<'a> Camfence<'a> {
         self
     }
 
+    /// Uses a configuration elsewhere than in a directory of its own.
+    #[must_use]
+    pub fn with_config(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config = Some(path.into());
+        self
+    }
+
     /// Replaces the configuration; [`Camfence::run`] `["reload"]` makes it count.
     pub fn configure(&self, config: &str) -> Result<()> {
         Ok(fs::write(self.config_path(), config)?)
@@ -110,7 +118,7 @@ impl<'a> Camfence<'a> {
 
     /// The configuration file.
     pub fn config_path(&self) -> PathBuf {
-        self.dir.path().join("camfence.toml")
+        self.config.clone().unwrap_or_else(|| self.dir.path().join("camfence.toml"))
     }
 
     /// A directory for what else the test needs (captures, sockets), gone with this.
@@ -154,7 +162,7 @@ impl<'a> Camfence<'a> {
 
     /// Starts a verb that stays, such as `["run"]`.
     pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Daemon> {
-        Ok(Daemon { process: Logged::spawn(self.command(arguments)?)? })
+        Daemon::spawn(self.command(arguments)?)
     }
 }
 
@@ -165,6 +173,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// Starts a command that runs one.
+    pub fn spawn(command: Command) -> Result<Self> {
+        Ok(Self { process: Logged::spawn(command)? })
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.process.child.id()
@@ -193,6 +206,11 @@ impl Daemon {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill(Pid::from_raw(self.id().try_into()?), signal)?)
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(self, timeout: Duration) -> Result<Outcome> {
+        self.process.outcome(timeout)
     }
 
     /// Asks it to end and waits until it has.

@@ -117,7 +117,7 @@ pub fn policy(text: &str) -> Result<CompiledPolicy> {
 /// The policy of a configuration, whose unknown sources arrive where frames of test runs do.
 pub fn compiled(config: &Config) -> Result<CompiledPolicy> {
     let ports = vec![(PORT, config.fence.unknown)];
-    Ok(compile(config, &Surroundings { on_link: vec![], ports })?)
+    Ok(compile(config, &Surroundings { ports, ..Surroundings::default() })?)
 }
 
 /// The core on this host, the policy as its tables.

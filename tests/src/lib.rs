@@ -10,6 +10,7 @@
 //! - [`wire`]: complete frames into and out of an interface.
 //! - [`traffic`]: real sockets that talk from one namespace to another.
 //! - [`cmd`]: the `camfence` binary, run inside a namespace.
+//! - [`home`]: a home with `camfence run` in it.
 //!
 //! Everything needs root and a Linux with network namespaces, and touches nothing of the
 //! machine it runs on but temporary directories and namespaces whose names begin with `cf-`.
@@ -19,6 +20,7 @@ pub mod bpffs;
 pub mod cmd;
 mod ethtool;
 pub mod frame;
+pub mod home;
 pub mod judge;
 pub mod kernel;
 pub mod lab;

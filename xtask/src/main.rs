@@ -3,6 +3,7 @@
 mod apt;
 mod build;
 mod demo;
+mod dist;
 mod fuzz;
 mod lint;
 mod results;
@@ -13,7 +14,7 @@ mod test;
 mod toolchain;
 mod vm;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -34,6 +35,12 @@ enum Command {
         /// Build with optimizations
         #[arg(long)]
         release: bool,
+    },
+    /// Make a Debian package
+    Dist {
+        /// Package this program instead of a release build
+        #[arg(long, value_name = "PROGRAM")]
+        program: Option<PathBuf>,
     },
     /// Run all tests, those in the kernel too (needs root)
     Test {
@@ -70,6 +77,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
+        Command::Dist { program } => dist::run(program.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Test { arguments } => test::run(&arguments),
         Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),

@@ -39,6 +39,8 @@ const LINKER_VARIABLES: [(&str, &str); 2] =
 const LINKER_COMMAND: &str = "install bpf-linker --version 0.13.0 --locked --force \
     --no-default-features --features llvm-22";
 
+const CARGO_DEB_VERSION: &str = "3.8.0";
+
 /// What is to be installed.
 struct Plan {
     packages: Vec<Packages>,
@@ -56,6 +58,21 @@ pub(crate) fn run() -> Result<()> {
     }
     suggest_components();
     Ok(())
+}
+
+/// Installs cargo-deb, which makes the package, unless it is there.
+pub(crate) fn cargo_deb() -> Result<()> {
+    if succeeds(cargo().args(["deb", "--version"])) {
+        return Ok(());
+    }
+    println!("setup: installing cargo-deb {CARGO_DEB_VERSION}, which makes Debian packages");
+    show(
+        cargo()
+            .args(["install", "cargo-deb", "--version", CARGO_DEB_VERSION, "--locked"])
+            .arg("--no-default-features")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("CARGO_BUILD_TARGET"),
+    )
 }
 
 /// The BPF target for this machine.

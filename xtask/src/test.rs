@@ -21,6 +21,7 @@ use crate::{
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     need_root(format!("test {}", arguments.join(" ")).trim_end())?;
     setup::run()?;
+    setup::cargo_deb()?;
     let camfence = build::camfence(false)?;
 
     let mut tests = cargo();

@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
+use camfence::daemon::protocol::Request;
 use serde_json::json;
 
-use super::{Options, output};
+use super::{Options, change, output};
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let stood = options.fence()?.down().await?;
+    let stood = match change::ask(options, &Request::Down).await? {
+        Some(summary) => summary.live,
+        None => options.fence()?.down().await?,
+    };
     if options.json {
         output::json(&json!({ "stood": stood }))?;
     } else {

@@ -5,9 +5,11 @@ mod add;
 mod change;
 mod check;
 mod close;
+mod doctor;
 mod down;
 mod explain;
 mod failure;
+mod generate;
 mod list;
 mod open;
 mod output;
@@ -62,7 +64,7 @@ enum Verb {
     /// Put the fence up, serve metrics and the other verbs, and stay
     Run,
     /// Put the fence up and exit; it stays
-    Up,
+    Up(up::Arguments),
     /// Take the fence down
     Down,
     /// Bring the fence in line with the configuration
@@ -83,10 +85,15 @@ enum Verb {
     Unknown,
     /// Check the configuration
     Check,
+    /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
+    Doctor,
     /// Say what happens to a frame, and which line of the configuration decides
     Explain(explain::Arguments),
     /// Run captures through the programs and the policy; no interface is touched
     Replay(replay::Arguments),
+    /// Write man pages and completions
+    #[command(hide = true)]
+    Generate(generate::Arguments),
 }
 
 impl Options {
@@ -125,7 +132,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Run => run::run(options).await,
-        Verb::Up => up::run(options).await,
+        Verb::Up(arguments) => up::run(options, arguments).await,
         Verb::Down => down::run(options).await,
         Verb::Reload => reload::run(options).await,
         Verb::Add(arguments) => add::run(options, arguments).await,
@@ -136,8 +143,10 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Check => check::run(options),
+        Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),
         Verb::Replay(arguments) => replay::run(options, arguments),
+        Verb::Generate(arguments) => generate::run(arguments),
     }
 }
 

@@ -43,7 +43,9 @@ pub(crate) async fn carry_out(
 ) -> anyhow::Result<OpenedSummary> {
     match change::ask(options, request).await? {
         Some(summary) => summary.opened.context("the daemon did not say what it opened"),
-        None => Ok((&operations::open(&options.fence()?, &options.config, camera, time)?).into()),
+        None => {
+            Ok((&operations::open(&options.fence()?, &options.config, camera, time).await?).into())
+        }
     }
 }
 

@@ -42,13 +42,14 @@ fn print_ports(ports: &[PortReport], only_audits: bool) {
         )
     };
     let rows = ports.iter().map(|port| {
-        let enforcing = match (port.ifindex, port.enforcing) {
-            (None, _) => "NO: there is no such interface, or the bridge has no ports",
-            _ if only_audits && port.is_attached() => "NO: audit",
-            (_, false) => "NO: run `camfence up`",
-            (_, true) => "yes",
+        let enforcing = match (port.ifindex, &port.problem, port.enforcing) {
+            (None, ..) => "NO: there is no such interface, or the bridge has no ports".into(),
+            (_, Some(problem), _) => format!("NO: {problem}"),
+            _ if only_audits && port.is_attached() => "NO: audit".into(),
+            (.., false) => "NO: run `camfence up`".into(),
+            (.., true) => "yes".into(),
         };
-        vec![port.name.clone(), at(port.outbound), at(port.inbound), enforcing.to_string()]
+        vec![port.name.clone(), at(port.outbound), at(port.inbound), enforcing]
     });
     output::table(&["PORT", "OUTBOUND", "INBOUND", "ENFORCING"], 4, rows.collect());
 }

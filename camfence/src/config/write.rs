@@ -36,7 +36,8 @@ pub struct PreparedFile {
 
 impl PreparedFile {
     /// Writes the text to a temporary file next to `path`, or next to what that links to, with the
-    /// mode and owner of the file there. Access control lists and hard links are not kept.
+    /// mode of the file there, and its owner where this process may give files away. Access control
+    /// lists and hard links are not kept.
     pub fn prepare(path: &Path, text: &str) -> Result<Self, WriteError> {
         let (target, old) = resolve(path).map_err(fails("look up", path))?;
         let directory = target.parent().unwrap_or(Path::new("/"));
@@ -94,17 +95,36 @@ fn resolve(path: &Path) -> io::Result<(PathBuf, Option<Metadata>)> {
 fn fill(temporary: &NamedTempFile, text: &str, old: Option<&Metadata>) -> io::Result<()> {
     let mut file = temporary.as_file();
     file.write_all(text.as_bytes())?;
-    let new = file.metadata()?;
-    if let Some(old) = old
-        && (old.uid(), old.gid()) != (new.uid(), new.gid())
-    {
-        fchown(file, Some(old.uid()), Some(old.gid()))?;
-    }
+    let mode = match old {
+        Some(old) => keep_owner(file, old)?,
+        None => NEW_FILE_MODE,
+    };
     // After the owner, for a change of owner takes bits away.
-    file.set_permissions(
-        old.map_or_else(|| Permissions::from_mode(NEW_FILE_MODE), Metadata::permissions),
-    )?;
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.sync_all()
+}
+
+/// Gives a file the owner and group of the old one, as far as this process may; and the mode to
+/// set. A service has only files of its own to give: the group it shares with others is kept.
+fn keep_owner(file: &File, old: &Metadata) -> io::Result<u32> {
+    let new = file.metadata()?;
+    let may_not = |result: io::Result<()>| match result {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
+        result => result.map(|()| false),
+    };
+    if new.uid() != old.uid() && !may_not(fchown(file, Some(old.uid()), Some(old.gid())))? {
+        return Ok(old.mode());
+    }
+    if new.gid() != old.gid() && may_not(fchown(file, None, Some(old.gid())))? {
+        return Ok(for_another_group(old.mode()));
+    }
+    Ok(old.mode())
+}
+
+/// A mode that lets the members of another group do no more than anyone.
+const fn for_another_group(mode: u32) -> u32 {
+    let others = (mode & 0o007) << 3;
+    mode & (!0o070 | others)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -20,6 +20,9 @@ use super::{
 
 /// How long the daemon may take to answer: other changes may be before this one.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long to wait before knocking again where many others wait.
+const KNOCK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Longest answer that is read: a bridge has at most 1,023 ports to name.
 const MAX_RESPONSE_BYTES: u64 = 1024 * 1024;
@@ -78,7 +81,7 @@ pub async fn request(
 }
 
 async fn exchange(path: &Path, line: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let mut stream = match UnixStream::connect(path).await {
+    let mut stream = match connect(path).await {
         Err(error) if is_nobody(&error) => return Ok(None),
         stream => stream?,
     };
@@ -91,6 +94,16 @@ async fn exchange(path: &Path, line: &[u8]) -> io::Result<Option<Vec<u8>>> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Some(answer))
+}
+
+/// Connects, as soon as there are not too many others who want to.
+async fn connect(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(KNOCK_AGAIN).await,
+            stream => return stream,
+        }
+    }
 }
 
 /// No socket, or one that a dead daemon left.

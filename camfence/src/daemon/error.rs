@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use thiserror::Error;
 
-use super::socket::SocketError;
+use super::{privileges::PrivilegeError, socket::SocketError};
 use crate::operations::OperationError;
 
 /// The daemon cannot serve.
@@ -24,6 +24,9 @@ pub enum DaemonError {
         /// Why not.
         source: io::Error,
     },
+    /// More privileges than needed cannot be given up.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// Signals cannot be received.
     #[error("cannot receive signals: {0}")]
     Signals(io::Error),
@@ -44,7 +47,7 @@ impl DaemonError {
             Self::Metrics { .. } => {
                 Some("it must be an address of this machine: [metrics] listen = …".into())
             }
-            Self::Signals(_) => None,
+            Self::Signals(_) | Self::Privileges(_) => None,
             Self::Crashed => {
                 Some("the log has the details; this is a bug, please report it".into())
             }

@@ -6,32 +6,46 @@
 
 pub mod client;
 mod error;
+mod follow_log;
+mod notify;
+mod privileges;
 pub mod protocol;
 mod server;
 mod shell;
 mod socket;
 pub mod state;
+pub mod unfenced;
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal as Arrivals, SignalKind, signal},
     sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 pub use self::{
     error::DaemonError,
+    privileges::PrivilegeError,
     socket::{RUN_DIR, RUN_DIR_VARIABLE, SocketError, socket_path},
 };
 use self::{
+    notify::Manager,
     server::{Asked, Server},
     shell::Shell,
     socket::Socket,
     state::{Ending, Input, Signal},
+    unfenced::Unfenced,
 };
-use crate::{config::Config, fence::Fence, operations::OperationError, telemetry};
+use crate::{
+    config::Config, fence::Fence, kernel::netlink::Watch, operations::OperationError, telemetry,
+};
+
+/// How often it is looked whether ports are as they were left, though nobody said that they changed:
+/// the kernel does not tell when a link is detached.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Puts the fence up and serves it until SIGTERM or SIGINT. An error means that it never began to
 /// serve, except for [`DaemonError::Crashed`].
@@ -43,18 +57,24 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         Some(metrics) => Some(bind_metrics(metrics.listen).await?),
         None => None,
     };
+    privileges::reduce(root)?;
     let listen = config.metrics.map(|metrics| metrics.listen);
     let (live, live_config) = watch::channel(Arc::new(config));
+    let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
     let scraper = metrics.map(|listener| {
-        let source = shell::Source::new(fence.clone(), live_config);
+        let source = shell::Source::new(fence.clone(), live_config, live_unfenced);
         tokio::spawn(telemetry::http::serve(listener, source))
     });
 
     let (send, requests) = mpsc::channel(server::MAX_CONNECTIONS as usize);
     let server = Server::new(config_path.into(), send);
     let serving = tokio::spawn(server.clone().serve(socket));
-    let mut shell = Shell::new(fence, config_path.into(), live, listen);
-    let ended = serve(&mut shell, signals, requests).await;
+    let interfaces = Watch::new();
+    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced);
+    let ended = serve(&mut shell, signals, requests, interfaces).await;
+    if ended == Ending::Asked {
+        notify::stopping();
+    }
 
     serving.abort();
     if let Some(scraper) = scraper {
@@ -71,13 +91,23 @@ async fn serve(
     shell: &mut Shell,
     mut signals: Signals,
     mut requests: mpsc::Receiver<Asked>,
+    mut interfaces: Watch,
 ) -> Ending {
+    let mut manager = Manager::from_environment();
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ending = shell.take(Input::Started);
     while ending.is_none() {
         ending = tokio::select! {
             signal = signals.next() => shell.take(Input::Signal(signal)),
+            () = interfaces.changed() => shell.notice(),
+            _ = look.tick() => shell.take(Input::Look),
             Some(asked) = requests.recv() => shell.ask(asked),
             outcome = shell.finished() => shell.take(Input::Finished(outcome)),
+            () = manager.due() => {
+                notify::alive(shell.change_since());
+                None
+            }
         };
     }
     ending.unwrap_or(Ending::Asked)
@@ -87,6 +117,9 @@ async fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {
     let failed = |source| DaemonError::Metrics { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     info!("metrics at http://{}/metrics", listener.local_addr().map_err(failed)?);
+    if !listen.ip().is_loopback() {
+        warn!("metrics are served to everyone who can reach {listen}, unencrypted");
+    }
     Ok(listener)
 }
 

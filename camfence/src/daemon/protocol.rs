@@ -52,10 +52,30 @@ pub enum Request {
         /// Its name or address.
         camera: String,
     },
+    /// Puts the fence up as the configuration on disk says.
+    Up,
+    /// Takes the fence down, until it is put up again.
+    Down,
     /// Brings the fence in line with the configuration on disk.
     Reload,
     /// Asks for a sign of life.
     Ping,
+}
+
+impl Request {
+    /// The verb, as a command line has it.
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::Open { .. } => "open",
+            Self::Close { .. } => "close",
+            Self::Reload => "reload",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Ping => "ping",
+        }
+    }
 }
 
 impl From<&NewCamera> for Request {
@@ -138,7 +158,7 @@ impl From<&Done> for Summary {
             replaced: report.replaced,
             attached: report.attached.clone(),
             detached: report.detached.clone(),
-            notices: report.notices.clone(),
+            notices: report.said(),
             opened: None,
         }
     }

@@ -1,23 +1,24 @@
 //! The daemon's end of the control socket. Peers may send what they like, or nothing: each is
-//! given so many bytes and so long, and there are only so many of them.
+//! given so many bytes and so long, there are only so many of them, and who asked is logged.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::UnixStream,
+    net::{UnixStream, unix::UCred},
     sync::{Semaphore, mpsc, oneshot},
     time::{sleep, timeout},
 };
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     protocol::{Envelope, Failure, MAX_REQUEST_BYTES, Request, Response},
-    socket::Socket,
+    socket::{Socket, may_ask},
 };
+use crate::admission::{Places, Served};
 
-/// Peers that are served at once; others wait to be accepted.
-pub(super) const MAX_CONNECTIONS: u32 = 16;
+/// Peers that are listened to at once.
+pub(super) const MAX_CONNECTIONS: u32 = 32;
 
 /// How long a peer may take to send its request, and again to read the answer.
 pub(super) const PEER_PATIENCE: Duration = Duration::from_secs(5);
@@ -49,16 +50,17 @@ impl Server {
 
     /// Accepts peers until dropped.
     pub(super) async fn serve(self, socket: Socket) {
-        while let Ok(permit) = Arc::clone(&self.peers).acquire_owned().await {
+        let mut places = Places::new(Arc::clone(&self.peers));
+        loop {
             match socket.listener().accept().await {
                 Ok((stream, _)) => {
                     let server = self.clone();
-                    tokio::spawn(async move {
-                        if let Err(error) = server.converse(stream).await {
+                    let admitted = places.admit(|served| async move {
+                        if let Err(error) = server.converse(stream, &served).await {
                             debug!("a peer on the control socket went away: {error}");
                         }
-                        drop(permit);
                     });
+                    admitted.await;
                 }
                 Err(error) => {
                     warn!("cannot accept on the control socket: {error}");
@@ -74,9 +76,12 @@ impl Server {
         let _ = timeout(PEER_PATIENCE, self.peers.acquire_many(MAX_CONNECTIONS)).await;
     }
 
-    async fn converse(&self, mut stream: UnixStream) -> io::Result<()> {
+    async fn converse(&self, mut stream: UnixStream, served: &Served) -> io::Result<()> {
+        let peer = stream.peer_cred()?;
+        let permitted = may_ask(&stream, peer)?;
         let response = match timeout(PEER_PATIENCE, read_line(&mut stream)).await {
-            Ok(line) => self.response(&line?).await,
+            Ok(line) if permitted => served.during(self.response(&line?, peer)).await,
+            Ok(_) => Err(refused(peer)),
             Err(_) => Err(Failure::not_a_request("it took too long to arrive")),
         };
         let mut line = serde_json::to_vec(&response.unwrap_or_else(Response::Error))?;
@@ -84,8 +89,9 @@ impl Server {
         timeout(PEER_PATIENCE, stream.write_all(&line)).await?
     }
 
-    async fn response(&self, line: &[u8]) -> Result<Response, Failure> {
+    async fn response(&self, line: &[u8], peer: UCred) -> Result<Response, Failure> {
         let envelope = parse(line)?;
+        info!("{} asks: {}", named(peer), envelope.request.verb());
         if !envelope.is_about(&self.config) {
             let ours = Envelope::new(&self.config, Request::Ping).config;
             let message = format!("the daemon serves another configuration, {ours}");
@@ -97,6 +103,19 @@ impl Server {
         self.requests.send(asked).await.map_err(|_| gone())?;
         response.await.map_err(|_| gone())
     }
+}
+
+/// The answer to a peer that may not ask. Its request was read: a socket that is closed with something
+/// unread loses the answer.
+fn refused(peer: UCred) -> Failure {
+    warn!("{} may not ask for anything", named(peer));
+    Failure::new("not permitted", "ask as root, or as a member of the socket's group")
+}
+
+/// Who a peer is, for the log.
+fn named(peer: UCred) -> String {
+    let process = peer.pid().map_or_else(String::new, |pid| format!(", process {pid}"));
+    format!("user {}{process}", peer.uid())
 }
 
 async fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {

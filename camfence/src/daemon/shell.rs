@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
-    future,
+    future, mem,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use tokio::{
@@ -17,13 +18,16 @@ use tracing::{error, info, warn};
 
 use super::{
     error::DaemonError,
+    follow_log::FollowLog,
+    notify,
     protocol::{Failure, Response, Summary},
     server::Asked,
     state::{Change, Command, Ending, Input, RequestId, State},
+    unfenced::Unfenced,
 };
 use crate::{
     config::Config,
-    fence::Fence,
+    fence::{Demand, Fence, Followed, Memory},
     operations::{self, Done, OperationError},
     telemetry::{http, metrics::Snapshot},
 };
@@ -31,22 +35,29 @@ use crate::{
 /// Lines of an error that are logged; a broken configuration can have very many.
 const MOST_LINES: usize = 20;
 
+/// What following interfaces is called.
+const FOLLOW: &str = "follow";
+
 /// A change under way.
 struct UnderWay {
     what: String,
-    end: JoinHandle<operations::Result<Outcome>>,
+    begun: Instant,
+    end: JoinHandle<(Memory, operations::Result<Outcome>)>,
 }
 
 /// What a change did.
-struct Outcome {
-    summary: Summary,
-    /// The configuration, if it is live since.
-    live: Option<Config>,
+enum Outcome {
+    /// It changed the fence as asked.
+    Done(Summary),
+    /// It did, and the configuration is live since.
+    Live(Summary, Box<Config>),
+    /// It followed the interfaces.
+    Followed(Followed),
 }
 
 impl From<Done> for Outcome {
     fn from(done: Done) -> Self {
-        Self { summary: (&done).into(), live: Some(done.config) }
+        Self::Live((&done).into(), Box::new(done.config))
     }
 }
 
@@ -61,6 +72,11 @@ pub(super) struct Shell {
     live: watch::Sender<Arc<Config>>,
     listen: Option<SocketAddr>,
     not_up: Option<OperationError>,
+    is_up: bool,
+    /// When it was heard that interfaces changed, if nobody has looked since.
+    noticed: Option<Instant>,
+    memory: Memory,
+    log: FollowLog,
 }
 
 impl Shell {
@@ -70,6 +86,7 @@ impl Shell {
         config_path: PathBuf,
         live: watch::Sender<Arc<Config>>,
         listen: Option<SocketAddr>,
+        unfenced: watch::Sender<Unfenced>,
     ) -> Self {
         Self {
             fence,
@@ -81,6 +98,10 @@ impl Shell {
             live,
             listen,
             not_up: None,
+            is_up: false,
+            noticed: None,
+            memory: Memory::default(),
+            log: FollowLog::new(unfenced),
         }
     }
 
@@ -102,6 +123,12 @@ impl Shell {
         ending
     }
 
+    /// Takes in that interfaces have changed.
+    pub(super) fn notice(&mut self) -> Option<Ending> {
+        self.noticed.get_or_insert_with(Instant::now);
+        self.take(Input::Look)
+    }
+
     /// Takes in a request.
     pub(super) fn ask(&mut self, Asked { request, answer }: Asked) -> Option<Ending> {
         let id = self.next_id;
@@ -114,18 +141,41 @@ impl Shell {
     pub(super) async fn finished(&mut self) -> Result<Summary, Failure> {
         let Some(under_way) = &mut self.under_way else { return future::pending().await };
         let outcome = (&mut under_way.end).await;
-        let what = self.under_way.take().map(|under_way| under_way.what).unwrap_or_default();
+        let (what, begun) = (mem::take(&mut under_way.what), under_way.begun);
+        self.under_way = None;
+        let outcome = outcome.map(|(memory, outcome)| {
+            self.memory = memory;
+            outcome
+        });
         match outcome {
-            Ok(Ok(outcome)) => Ok(self.done(&what, outcome)),
+            Ok(Ok(Outcome::Followed(followed))) => {
+                self.log.followed(begun, &followed);
+                Ok(Summary::default())
+            }
+            Ok(Ok(Outcome::Done(summary))) => {
+                info!("{what}: done");
+                Ok(summary)
+            }
+            Ok(Ok(Outcome::Live(summary, config))) => {
+                self.put_live(&what, &summary, *config);
+                Ok(summary)
+            }
+            Ok(Err(error)) if what == FOLLOW => Err(self.log.failed(&error)),
             Ok(Err(error)) => Err(self.failed(&what, error)),
             Err(panic) => {
                 error!("{what}: {panic}");
+                self.tell_failed(&what);
                 Err(Failure::new(
                     "the change failed unexpectedly",
                     "the daemon's log has the details; this is a bug, please report it",
                 ))
             }
         }
+    }
+
+    /// Since when the change under way has been so; none if there is none.
+    pub(super) fn change_since(&self) -> Option<Instant> {
+        self.under_way.as_ref().map(|under_way| under_way.begun)
     }
 
     /// Why the fence is not up.
@@ -137,23 +187,31 @@ impl Shell {
     /// and metrics must not wait with it.
     fn begin(&mut self, change: Change) {
         let (fence, path) = (self.fence.clone(), self.config_path.clone());
-        let what = describe(&change);
-        let runtime = Handle::current();
-        let end = spawn_blocking(move || runtime.block_on(make(&fence, &path, change)));
-        self.under_way = Some(UnderWay { what, end });
-    }
-
-    fn done(&mut self, what: &str, Outcome { summary, live }: Outcome) -> Summary {
-        if let Some(config) = live {
-            self.put_live(what, &summary, config);
-        } else {
-            info!("{what}: done");
+        let (what, config) = (describe(&change), Arc::clone(&self.live.borrow()));
+        if change == Change::Reload {
+            notify::reloading();
         }
-        summary
+        let mut memory = mem::take(&mut self.memory);
+        let mut begun = Instant::now();
+        if change == Change::Follow {
+            begun = self.noticed.take().unwrap_or(begun);
+        }
+        if matches!(change, Change::Up | Change::Reload) {
+            memory.forget_ports();
+        }
+        let runtime = Handle::current();
+        let end = spawn_blocking(move || {
+            let made = runtime.block_on(make(&fence, &path, &config, &mut memory, change));
+            (memory, made)
+        });
+        self.under_way = Some(UnderWay { what, begun, end });
     }
 
     fn put_live(&mut self, what: &str, summary: &Summary, config: Config) {
-        info!("{what}: {}", outline(&config, summary));
+        let outline = outline(&config, summary);
+        info!("{what}: {outline}");
+        notify::ready(&outline);
+        self.is_up = true;
         for notice in &summary.notices {
             warn!("{notice}");
         }
@@ -170,20 +228,43 @@ impl Shell {
         for line in error.to_string().lines().take(MOST_LINES) {
             warn!("{line}");
         }
+        self.tell_failed(what);
         self.not_up = Some(error);
         failure
     }
+
+    /// Has the service manager know that a change is over, and has come to nothing.
+    fn tell_failed(&self, what: &str) {
+        if self.is_up {
+            notify::ready(&format!("{what} failed; the fence stands as it did"));
+        }
+    }
 }
 
-async fn make(fence: &Fence, path: &Path, change: Change) -> operations::Result<Outcome> {
+async fn make(
+    fence: &Fence,
+    path: &Path,
+    live: &Config,
+    memory: &mut Memory,
+    change: Change,
+) -> operations::Result<Outcome> {
+    if change != Change::Follow {
+        memory.forget_policy();
+    }
     let done = match change {
-        Change::Up => operations::up(fence, path).await,
-        Change::Reload => operations::reload(fence, path).await,
+        // What is missing is waited for.
+        Change::Up => operations::up(fence, path, Demand::Possible).await,
+        Change::Reload => operations::reload(fence, path, Demand::Possible).await,
+        Change::Down => {
+            let live = fence.down().await?;
+            return Ok(Outcome::Done(Summary { live, ..Summary::default() }));
+        }
+        Change::Follow => return Ok(Outcome::Followed(fence.follow(live, memory).await?)),
         Change::Add(camera) => operations::add(fence, path, &camera).await,
         Change::Remove(camera) => operations::remove(fence, path, &camera).await,
         Change::Open(camera, time) => {
-            let opened = operations::open(fence, path, &camera, time)?;
-            return Ok(Outcome { summary: (&opened).into(), live: None });
+            let opened = operations::open(fence, path, &camera, time).await?;
+            return Ok(Outcome::Done((&opened).into()));
         }
     };
     done.map(Into::into)
@@ -192,6 +273,8 @@ async fn make(fence: &Fence, path: &Path, change: Change) -> operations::Result<
 fn describe(change: &Change) -> String {
     match change {
         Change::Up => "up".into(),
+        Change::Down => "down".into(),
+        Change::Follow => FOLLOW.into(),
         Change::Reload => "reload".into(),
         Change::Add(camera) => format!("add {} as {:?}", camera.mac, camera.name),
         Change::Remove(camera) => format!("remove {camera:?}"),
@@ -221,14 +304,19 @@ fn outline(config: &Config, summary: &Summary) -> String {
 pub(super) struct Source {
     fence: Fence,
     config: watch::Receiver<Arc<Config>>,
+    unfenced: watch::Receiver<Unfenced>,
     /// One reading at a time is enough.
     reading: Arc<Mutex<()>>,
 }
 
 impl Source {
     /// A source that names cameras as the latest configuration does.
-    pub(super) fn new(fence: Fence, config: watch::Receiver<Arc<Config>>) -> Self {
-        Self { fence, config, reading: Arc::default() }
+    pub(super) fn new(
+        fence: Fence,
+        config: watch::Receiver<Arc<Config>>,
+        unfenced: watch::Receiver<Unfenced>,
+    ) -> Self {
+        Self { fence, config, unfenced, reading: Arc::default() }
     }
 }
 
@@ -236,11 +324,12 @@ impl http::Source for Source {
     async fn snapshot(&self) -> Result<Snapshot, String> {
         let reading = Arc::clone(&self.reading).lock_owned().await;
         let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
+        let unfenced = self.unfenced.borrow().totals(Instant::now());
         let runtime = Handle::current();
         let read = spawn_blocking(move || {
             let standing = runtime.block_on(fence.read(&config));
             drop(reading);
-            standing.map(|standing| Snapshot::new(&config, standing))
+            standing.map(|standing| Snapshot::new(&config, standing, unfenced))
         });
         read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }

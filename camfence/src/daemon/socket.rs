@@ -7,7 +7,9 @@ use std::{
     io,
     os::unix::{
         ffi::OsStrExt as _,
-        fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+        fs::{
+            DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+        },
     },
     path::{Path, PathBuf},
 };
@@ -16,9 +18,11 @@ use rustix::{
     fs::{FlockOperation, Mode, fchmod, flock},
     io::Errno,
     net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
+    process::geteuid,
 };
 use thiserror::Error;
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream, unix::UCred};
+use tracing::warn;
 
 /// Where sockets are unless [`RUN_DIR_VARIABLE`] says otherwise.
 pub const RUN_DIR: &str = "/run/camfence";
@@ -30,10 +34,19 @@ pub const RUN_DIR_VARIABLE: &str = "CAMFENCE_RUN_DIR";
 const MAX_PATH_BYTES: usize = 107;
 
 /// Peers that may wait to be accepted.
-const BACKLOG: i32 = 64;
+const BACKLOG: i32 = 1024;
 
-/// Mode of the socket: root and whatever group an administrator gives it.
+/// Mode of the socket: its owner, and its group.
 const SOCKET_MODE: u32 = 0o660;
+
+/// Permissions of those who are neither owner nor group.
+const OTHERS: u32 = 0o007;
+
+/// The group that may ask, if the system has it: the package makes it.
+const GROUP: &str = "camfence";
+
+/// Where the system's own groups are.
+const GROUPS: &str = "/etc/group";
 
 /// The socket cannot be served.
 #[derive(Debug, Error)]
@@ -180,8 +193,35 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     fchmod(&socket, Mode::from_raw_mode(SOCKET_MODE))?;
     net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    if geteuid().is_root()
+        && let Some(group) = group()
+        && let Err(error) = chown(path, None, Some(group))
+    {
+        warn!("only root may use the control socket: {error}");
+    }
     net::listen(&socket, BACKLOG)?;
     UnixListener::from_std(socket.into())
+}
+
+/// The number of the group that may ask.
+fn group() -> Option<u32> {
+    find_group(&fs::read_to_string(GROUPS).ok()?)
+}
+
+fn find_group(groups: &str) -> Option<u32> {
+    let line = groups.lines().find(|line| line.split(':').next() == Some(GROUP))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
+/// Whether a peer may ask for something: root, this process's own user, and whom the kernel let
+/// connect by the socket's group. It lets others too if somebody gave them leave; this does not.
+pub(super) fn may_ask(stream: &UnixStream, peer: UCred) -> io::Result<bool> {
+    if peer.uid() == 0 || peer.uid() == geteuid().as_raw() {
+        return Ok(true);
+    }
+    let address = stream.local_addr()?;
+    let socket = address.as_pathname().map(fs::metadata).transpose()?;
+    Ok(socket.is_some_and(|socket| socket.mode() & OTHERS == 0 || socket.gid() == peer.gid()))
 }
 
 #[cfg(test)]
@@ -198,6 +238,14 @@ mod tests {
     fn a_root_names_its_socket() {
         let expected = Path::new("/run/camfence/sys-fs-bpf-camfence.sock");
         assert_eq!(named("/sys/fs/bpf/camfence"), expected);
+    }
+
+    #[test]
+    fn a_group_is_found_by_its_whole_name() {
+        let groups = "root:x:0:\ncamfence-old:x:7:\ncamfence:x:998:alice,bob\n";
+        assert_eq!(find_group(groups), Some(998));
+        assert_eq!(find_group("root:x:0:\n# camfence\n"), None);
+        assert_eq!(find_group("camfence:x:\n"), None);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Input {
     },
     /// A signal arrived.
     Signal(Signal),
+    /// An interface or its addresses may have changed, or it is time to look again.
+    Look,
     /// The change under way has ended.
     Finished(Result<Summary, Failure>),
 }
@@ -65,6 +67,10 @@ pub enum Command {
 pub enum Change {
     /// Put the fence up.
     Up,
+    /// Take it down.
+    Down,
+    /// Follow the interfaces.
+    Follow,
     /// Bring it in line with the configuration on disk.
     Reload,
     /// Add a camera.
@@ -88,9 +94,11 @@ pub enum Ending {
 /// The daemon.
 #[derive(Debug, Default)]
 pub struct State {
-    current: Option<Origin>,
+    current: Option<(Origin, Change)>,
     waiting: VecDeque<(Origin, Change)>,
     ending: bool,
+    /// Whether the fence was taken down on request: it stays so until it is put up on request.
+    down: bool,
 }
 
 /// Who wants a change.
@@ -98,6 +106,7 @@ pub struct State {
 enum Origin {
     Start,
     Hangup,
+    Look,
     Request(RequestId),
 }
 
@@ -112,6 +121,7 @@ impl State {
                 Ok(commands) => commands,
                 Err(failure) => vec![respond(id, Err(failure))],
             },
+            Input::Look => self.look(),
             Input::Finished(outcome) => self.finished(outcome),
         }
     }
@@ -119,6 +129,8 @@ impl State {
     fn request(&mut self, id: RequestId, request: Request) -> Result<Vec<Command>, Failure> {
         let change = match request {
             Request::Ping => return Ok(vec![respond(id, Ok(Summary::default()))]),
+            Request::Up => Change::Up,
+            Request::Down => Change::Down,
             Request::Reload => Change::Reload,
             Request::Remove { camera } => Change::Remove(name(camera)?),
             Request::Open { camera, seconds } => {
@@ -150,6 +162,19 @@ impl State {
         self.enqueue(Origin::Hangup, Change::Reload)
     }
 
+    /// Before whatever else waits: a new port lets everything through. One that has not begun yet
+    /// sees the interfaces as they are now, so one that waits is enough.
+    fn look(&mut self) -> Vec<Command> {
+        let waits = self.waiting.iter().any(|(origin, _)| *origin == Origin::Look);
+        if self.ending || self.down || waits {
+            return Vec::new();
+        }
+        // The start looks at the interfaces itself, and goes first.
+        let first = usize::from(self.waiting.front().is_some_and(|(o, _)| *o == Origin::Start));
+        self.waiting.insert(first, (Origin::Look, Change::Follow));
+        self.begin_next().into_iter().collect()
+    }
+
     fn terminate(&mut self) -> Vec<Command> {
         let mut commands = self.refuse_waiting();
         if self.current.is_none() {
@@ -159,7 +184,10 @@ impl State {
     }
 
     fn finished(&mut self, outcome: Result<Summary, Failure>) -> Vec<Command> {
-        let Some(origin) = self.current.take() else { return Vec::new() };
+        let Some((origin, change)) = self.current.take() else { return Vec::new() };
+        if outcome.is_ok() {
+            self.note_whether_down(&change);
+        }
         let not_up = origin == Origin::Start && outcome.is_err();
         let mut commands: Vec<Command> = answer(origin, outcome).into_iter().collect();
         if not_up {
@@ -171,6 +199,17 @@ impl State {
             commands.extend(self.begin_next());
         }
         commands
+    }
+
+    fn note_whether_down(&mut self, change: &Change) {
+        match change {
+            Change::Down => {
+                self.down = true;
+                self.waiting.retain(|(origin, _)| *origin != Origin::Look);
+            }
+            Change::Up | Change::Reload => self.down = false,
+            _ => {}
+        }
     }
 
     /// Begins to end: whoever waits is told, and nobody else gets in.
@@ -190,7 +229,7 @@ impl State {
             return None;
         }
         let (origin, change) = self.waiting.pop_front()?;
-        self.current = Some(origin);
+        self.current = Some((origin, change.clone()));
         Some(Command::Begin(change))
     }
 }
@@ -206,7 +245,7 @@ fn name(camera: String) -> Result<String, Failure> {
 
 fn answer(origin: Origin, outcome: Result<Summary, Failure>) -> Option<Command> {
     match origin {
-        Origin::Start | Origin::Hangup => None,
+        Origin::Start | Origin::Hangup | Origin::Look => None,
         Origin::Request(id) => Some(respond(id, outcome)),
     }
 }

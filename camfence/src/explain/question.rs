@@ -129,7 +129,7 @@ impl Question {
     /// The answer, by a configuration.
     pub fn answer(&self, config: &Config) -> Result<Explanation, QuestionError> {
         let ports = vec![(PORT, config.fence.unknown)];
-        let policy = compile(config, &Surroundings { on_link: Vec::new(), ports })?;
+        let policy = compile(config, &Surroundings { ports, ..Surroundings::default() })?;
         let (mac, camera) = find(config, &self.device).map_err(QuestionError::Device)?;
         let profile = match (camera, config.fence.unknown) {
             (Some(camera), _) => Some(config.profile_of(camera)),

@@ -1,6 +1,9 @@
 //! What can go wrong with the kernel, and what to do about it.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use aya::{
     EbpfError,
@@ -44,6 +47,12 @@ pub enum KernelError {
         live: u32,
         /// `max_cameras` of the configuration.
         wanted: u32,
+    },
+    /// Something that was pinned for the fence is not there any more.
+    #[error("the fence is damaged: {} is gone", path.display())]
+    Damaged {
+        /// What is gone.
+        path: PathBuf,
     },
     /// There is no fence under the pin root.
     #[error("no fence stands under {}", path.display())]
@@ -110,8 +119,18 @@ impl KernelError {
             Self::NotPermitted { .. } => {
                 "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON".into()
             }
-            Self::OtherAbi { .. } | Self::OtherSize { .. } => {
-                "run `camfence down` and `camfence up`: the cameras are unfenced in between".into()
+            Self::OtherAbi { .. } => {
+                "run `camfence up`: it brings this version in without a gap, and carries over what \
+                 it can read"
+                    .into()
+            }
+            Self::OtherSize { .. } => {
+                "run `camfence reload`: it makes the room without a gap, and carries everything \
+                 over"
+                    .into()
+            }
+            Self::Damaged { .. } => {
+                "run `camfence up`: it makes anew what is missing, without a gap".into()
             }
             Self::Down { .. } => "run `camfence up`".into(),
             Self::XdpBusy { interface } => format!(
@@ -138,6 +157,11 @@ impl KernelError {
             Self::Failed { errno, .. } => errno.map(Errno::from_raw_os_error),
             _ => None,
         }
+    }
+
+    /// The same, of opening a pin: that it is not there has a name of its own.
+    pub(crate) fn of_pin(self, pin: &Path) -> Self {
+        if self.errno() == Some(Errno::NOENT) { Self::Damaged { path: pin.into() } } else { self }
     }
 
     /// From an error of the standard library.

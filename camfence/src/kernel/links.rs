@@ -1,6 +1,7 @@
 //! Attaching programs to ports, and reading back what is attached.
 
 use std::{
+    collections::BTreeMap,
     fs, mem,
     path::{Path, PathBuf},
     time::Duration,
@@ -21,9 +22,11 @@ use rustix::io::Errno;
 
 use super::{
     error::{KernelError, OsCode, Result, Tried as _},
-    netlink::{ClsactSide, Netlink},
+    netlink::{ClsactProgram, ClsactSide, Netlink},
     object::Object,
-    root::{Root, remove_file},
+    query::{self, tcx_programs},
+    root::{Generation, Root},
+    runner::{Outcome, run_tc, run_xdp},
 };
 use crate::policy::topology::{Attached, Hook, Link, Mode};
 
@@ -36,12 +39,18 @@ const CLSACT_HANDLE: u16 = 0xcf;
 const DETACH_POLL: Duration = Duration::from_millis(5);
 const DETACH_POLLS: usize = 400;
 
+/// The programs as they are pinned and attached.
+const NAMES: [&str; 3] = [names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC];
+
 /// The pinned programs of a fence.
 #[derive(Debug)]
 pub struct Programs {
     outbound_xdp: Xdp,
     outbound_tc: SchedClassifier,
     inbound_tc: SchedClassifier,
+    /// The ids of all that are pinned, by name: while programs are replaced, attachments still have
+    /// others, or have others already.
+    ours: BTreeMap<&'static str, Vec<u32>>,
     root: Root,
     /// Whether TC programs are attached as links (TCX, kernel 6.6).
     tcx: bool,
@@ -51,28 +60,20 @@ impl Programs {
     /// Opens the pinned programs. Without `tcx`, TC programs are attached to a clsact qdisc, as
     /// on a kernel before 6.6.
     pub fn open(root: &Root, tcx: bool) -> Result<Self> {
+        let generation =
+            root.current()?.ok_or_else(|| KernelError::Down { path: root.path().into() })?;
+        let mut ours = BTreeMap::new();
+        for name in NAMES {
+            ours.insert(name, pinned_ids(root, name)?);
+        }
         Ok(Self {
-            outbound_xdp: open_xdp(&root.program(names::OUTBOUND_XDP))?,
-            outbound_tc: open_tc(&root.program(names::OUTBOUND_TC))?,
-            inbound_tc: open_tc(&root.program(names::INBOUND_TC))?,
+            outbound_xdp: open_xdp(&generation.program(names::OUTBOUND_XDP))?,
+            outbound_tc: open_tc(&generation.program(names::OUTBOUND_TC))?,
+            inbound_tc: open_tc(&generation.program(names::INBOUND_TC))?,
+            ours,
             root: root.clone(),
             tcx,
         })
-    }
-
-    /// Pins the programs of an object. Where others are pinned already, they are replaced in
-    /// their attachments, so that there is no moment without one; where the same are, nothing is
-    /// written.
-    pub(crate) async fn install(object: &mut Object, root: &Root, netlink: &Netlink) -> Result<()> {
-        let cameras = root.map(names::CAMERAS);
-        let cameras =
-            MapInfo::from_pin(&cameras).tried(|| format!("opening {}", cameras.display()))?.id();
-        install_xdp(object.xdp()?, root, cameras)?;
-        for direction in Direction::ALL {
-            let program = object.tc(tc_name(direction))?;
-            install_tc(program, root, cameras, direction, netlink).await?;
-        }
-        Ok(())
     }
 
     /// What the kernel says of a port: which of our programs is attached for a direction, and how.
@@ -84,17 +85,37 @@ impl Programs {
     ) -> Result<Option<Attached>> {
         if direction == Direction::Outbound
             && let Some(xdp) = port.xdp
-            && xdp.program == id(self.outbound_xdp.info())?
+            && self.is_ours(names::OUTBOUND_XDP, xdp.program)
         {
             return Ok(Some(Attached::xdp(xdp.mode)));
         }
-        let program = id(self.tc(direction).info())?;
-        if self.tcx && tcx_programs(port, direction)?.contains(&program) {
+        let is_ours = |program| self.is_ours(tc_name(direction), program);
+        if self.tcx && tcx_programs(port, direction)?.into_iter().any(is_ours) {
             return Ok(Some(Attached::tc(Mode::Tcx)));
         }
         let filters = netlink.clsact_programs(port.index, side(direction)).await?;
-        let clsact = filters.iter().any(|filter| filter.program == program);
+        let clsact = filters.iter().any(|filter| is_ours(filter.program));
         Ok(clsact.then_some(Attached::tc(Mode::Clsact)))
+    }
+
+    /// Whether a program of an attachment is this fence's.
+    fn is_ours(&self, name: &str, program: u32) -> bool {
+        self.ours.get(name).is_some_and(|ours| ours.contains(&program))
+    }
+
+    /// Runs a frame through the program that is attached for a direction at a hook.
+    pub(super) fn run(&self, direction: Direction, hook: Hook, frame: &[u8]) -> Result<Outcome> {
+        match hook {
+            Hook::Tc => run_tc(self.tc(direction), frame, frame.len()),
+            Hook::XdpNative | Hook::XdpGeneric => run_xdp(&self.outbound_xdp, frame),
+        }
+    }
+
+    const fn tc(&self, direction: Direction) -> &SchedClassifier {
+        match direction {
+            Direction::Outbound => &self.outbound_tc,
+            Direction::Inbound => &self.inbound_tc,
+        }
     }
 
     /// Attaches the program of a direction to a port at a hook. Inbound knows only TC.
@@ -111,7 +132,7 @@ impl Programs {
         // One that is left of an interface that is gone.
         release(&pin)?;
         let mode = match hook {
-            Hook::Tc => return self.attach_tc(port, direction, &pin),
+            Hook::Tc => return self.attach_tc(netlink, port, direction, &pin).await,
             Hook::XdpNative => AyaXdpMode::Driver,
             Hook::XdpGeneric => AyaXdpMode::Skb,
         };
@@ -134,9 +155,8 @@ impl Programs {
         if hook != Hook::Tc {
             return self.await_detached(netlink, port).await;
         }
-        let program = id(self.tc(direction).info())?;
         for filter in netlink.clsact_programs(port.index, side(direction)).await? {
-            if filter.program == program {
+            if self.is_ours(tc_name(direction), filter.program) {
                 drop(clsact_link(port, direction)?);
             }
         }
@@ -146,11 +166,10 @@ impl Programs {
     /// Waits until the kernel says that our XDP program is off a port: on 5.10 a link
     /// that was pinned detaches some time after its pin went, whoever had it open.
     async fn await_detached(&self, netlink: &Netlink, port: &Link) -> Result<()> {
-        let program = id(self.outbound_xdp.info())?;
         for _ in 0..DETACH_POLLS {
             let links = netlink.links().await?;
             let now = links.iter().find(|link| link.index == port.index).and_then(|link| link.xdp);
-            if now.is_none_or(|xdp| xdp.program != program) {
+            if now.is_none_or(|xdp| !self.is_ours(names::OUTBOUND_XDP, xdp.program)) {
                 break;
             }
             tokio::time::sleep(DETACH_POLL).await;
@@ -158,14 +177,13 @@ impl Programs {
         Ok(())
     }
 
-    const fn tc(&self, direction: Direction) -> &SchedClassifier {
-        match direction {
-            Direction::Outbound => &self.outbound_tc,
-            Direction::Inbound => &self.inbound_tc,
-        }
-    }
-
-    fn attach_tc(&mut self, port: &Link, direction: Direction, pin: &Path) -> Result<()> {
+    async fn attach_tc(
+        &mut self,
+        netlink: &Netlink,
+        port: &Link,
+        direction: Direction,
+        pin: &Path,
+    ) -> Result<()> {
         let program = match direction {
             Direction::Outbound => &mut self.outbound_tc,
             Direction::Inbound => &mut self.inbound_tc,
@@ -177,13 +195,13 @@ impl Programs {
                 result => return result,
             }
         }
-        attach_clsact(program, port, direction)
+        attach_clsact(program, netlink, port, direction).await
     }
 }
 
 /// Removes the pinned links of an interface; what they attached is detached.
 pub fn forget(root: &Root, ifindex: u32) -> Result<()> {
-    for program in [names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC] {
+    for program in NAMES {
         release(&root.link(ifindex, program))?;
     }
     let directory = root.links_of(ifindex);
@@ -203,60 +221,129 @@ fn release(pin: &Path) -> Result<()> {
     Ok(())
 }
 
-fn install_xdp(program: &mut Xdp, root: &Root, cameras: u32) -> Result<()> {
-    let pin = root.program(names::OUTBOUND_XDP);
-    if is_same(&pin, program.info(), cameras)? {
-        return Ok(());
+/// Pins the programs of an object in a generation that has none yet.
+pub(crate) fn pin(object: &mut Object, generation: &Generation) -> Result<()> {
+    for name in NAMES {
+        object.pin(name, &generation.program(name))?;
     }
-    for (path, link) in pinned_links(root, names::OUTBOUND_XDP)? {
-        let what = || format!("replacing the program in {}", path.display());
-        let link = XdpLink::try_from(link).tried(what)?;
-        program.attach_to_link(link).tried(what)?;
-    }
-    remove_file(&pin)?;
-    program.pin(&pin).tried(|| format!("pinning {}", pin.display()))
+    Ok(())
 }
 
-async fn install_tc(
-    program: &mut SchedClassifier,
+/// Brings an object's programs in where a generation has others, which are replaced in their
+/// attachments, so that there is no moment without one. Where it has the same, nothing is written.
+///
+/// A new program is pinned beside the old before it is attached anywhere, and takes the old one's
+/// place when it is attached everywhere: what is attached always is pinned.
+pub(crate) async fn install(
+    object: &mut Object,
     root: &Root,
-    cameras: u32,
-    direction: Direction,
+    generation: &Generation,
     netlink: &Netlink,
 ) -> Result<()> {
-    let name = tc_name(direction);
-    let pin = root.program(name);
-    if is_same(&pin, program.info(), cameras)? {
-        return Ok(());
-    }
-    for (path, link) in pinned_links(root, name)? {
-        let what = || format!("replacing the program in {}", path.display());
-        let link = SchedClassifierLink::try_from(link).tried(what)?;
-        program.attach_to_link(link).tried(what)?;
-    }
-    if pin.exists() {
-        replace_filters(program, id(open_tc(&pin)?.info())?, direction, netlink).await?;
-    }
-    remove_file(&pin)?;
-    program.pin(&pin).tried(|| format!("pinning {}", pin.display()))
-}
-
-/// Replaces the program in the filters, of whatever interface, that run the program `old`.
-async fn replace_filters(
-    program: &mut SchedClassifier,
-    old: u32,
-    direction: Direction,
-    netlink: &Netlink,
-) -> Result<()> {
-    for port in netlink.links().await? {
-        let filters = netlink.clsact_programs(port.index, side(direction)).await?;
-        if filters.iter().any(|filter| filter.program == old) {
-            let what = || format!("{}: replacing the TC program", port.name);
-            let id = program.attach_to_link(clsact_link(&port, direction)?).tried(what)?;
-            mem::forget(program.take_link(id).tried(what)?);
+    let cameras = generation.map(names::CAMERAS);
+    let cameras =
+        MapInfo::from_pin(&cameras).tried(|| format!("opening {}", cameras.display()))?.id();
+    for name in NAMES {
+        let (pinned, next) = (generation.program(name), next(generation, name));
+        // One that a process did not live to attach everywhere.
+        if next.exists() {
+            replace(root, &next, name, netlink).await?;
+            rename(&next, &pinned)?;
+        }
+        if !is_same(&pinned, &object.info(name)?, cameras)? {
+            object.pin(name, &next)?;
+            replace(root, &next, name, netlink).await?;
+            rename(&next, &pinned)?;
         }
     }
     Ok(())
+}
+
+/// Puts a generation's programs in the place of those that are attached.
+pub(crate) async fn replace_all(
+    root: &Root,
+    generation: &Generation,
+    netlink: &Netlink,
+) -> Result<()> {
+    for name in NAMES {
+        replace(root, &generation.program(name), name, netlink).await?;
+    }
+    Ok(())
+}
+
+/// Puts a pinned program in the place of others of its name: in every pinned link, and in every
+/// filter that runs one that is pinned.
+async fn replace(root: &Root, pin: &Path, name: &str, netlink: &Netlink) -> Result<()> {
+    if name == names::OUTBOUND_XDP {
+        let mut program = open_xdp(pin)?;
+        return replace_in_links(root, name, |link, what| {
+            let link = XdpLink::try_from(link).tried(|| what.into())?;
+            program.attach_to_link(link).map(drop).tried(|| what.into())
+        });
+    }
+    let mut program = open_tc(pin)?;
+    replace_in_links(root, name, |link, what| {
+        let link = SchedClassifierLink::try_from(link).tried(|| what.into())?;
+        program.attach_to_link(link).map(drop).tried(|| what.into())
+    })?;
+    let new = id(program.info())?;
+    let old = pinned_ids(root, name)?;
+    for direction in Direction::ALL.into_iter().filter(|direction| tc_name(*direction) == name) {
+        for port in netlink.links().await? {
+            let filters = netlink.clsact_programs(port.index, side(direction)).await?;
+            let is_old = |program| program != new && old.contains(&program);
+            if filters.iter().any(|filter| is_old(filter.program)) {
+                replace_filter(&mut program, &port, direction)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn replace_in_links(
+    root: &Root,
+    name: &str,
+    mut replace: impl FnMut(FdLink, &str) -> Result<()>,
+) -> Result<()> {
+    for (path, link) in pinned_links(root, name)? {
+        let what = format!("replacing the program in {}", path.display());
+        match replace(link, &what) {
+            // The interface is gone, and the link waits for its pin to be removed.
+            Err(error) if error.errno() == Some(Errno::NOLINK) => {}
+            replaced => replaced?,
+        }
+    }
+    Ok(())
+}
+
+/// Replaces the program in camfence's filter on a port.
+fn replace_filter(program: &mut SchedClassifier, port: &Link, direction: Direction) -> Result<()> {
+    let what = || format!("{}: replacing the TC program", port.name);
+    let id = program.attach_to_link(clsact_link(port, direction)?).tried(what)?;
+    // Dropping it would take the filter off.
+    mem::forget(program.take_link(id).tried(what)?);
+    Ok(())
+}
+
+/// Takes camfence's filters off all interfaces, by how they are filed and named: for when no pin
+/// says which programs they run.
+pub async fn remove_filters(netlink: &Netlink) -> Result<()> {
+    for port in netlink.links().await? {
+        for direction in Direction::ALL {
+            let filters = netlink.clsact_programs(port.index, side(direction)).await?;
+            if filters.iter().any(|filter| is_named_ours(filter, direction)) {
+                drop(clsact_link(&port, direction)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a filter is where camfence puts its own, and is called so.
+fn is_named_ours(filter: &ClsactProgram, direction: Direction) -> bool {
+    filter.priority == CLSACT_PRIORITY
+        && filter.handle == u32::from(CLSACT_HANDLE)
+        && filter.name == tc_name(direction)
 }
 
 fn attach_xdp(program: &mut Xdp, port: &Link, mode: AyaXdpMode, pin: &Path) -> Result<()> {
@@ -290,11 +377,21 @@ fn attach_tcx(
     Ok(())
 }
 
-fn attach_clsact(program: &mut SchedClassifier, port: &Link, direction: Direction) -> Result<()> {
+async fn attach_clsact(
+    program: &mut SchedClassifier,
+    netlink: &Netlink,
+    port: &Link,
+    direction: Direction,
+) -> Result<()> {
     let what = || format!("{}: attaching the TC program", port.name);
     match tc::qdisc_add_clsact(&port.name) {
         Err(error) if error.os_code() == Some(Errno::EXIST.raw_os_error()) => {}
         result => result.tried(|| format!("{}: adding a clsact qdisc", port.name))?,
+    }
+    // One whose pin was lost goes on judging by what is no longer written to.
+    let filters = netlink.clsact_programs(port.index, side(direction)).await?;
+    if filters.iter().any(|filter| is_named_ours(filter, direction)) {
+        return replace_filter(program, port, direction);
     }
     let options = TcAttachOptions::Netlink(NlOptions {
         priority: CLSACT_PRIORITY,
@@ -319,18 +416,6 @@ const fn clsact_handle() -> TcHandle {
     TcHandle::new(0, CLSACT_HANDLE)
 }
 
-/// The ids of the TC programs attached to a port as links. Empty on a kernel without TCX.
-fn tcx_programs(port: &Link, direction: Direction) -> Result<Vec<u32>> {
-    let queried = SchedClassifier::query_tcx(&port.name, attach_type(direction));
-    if let Err(error) = &queried
-        && error.os_code() == Some(Errno::INVAL.raw_os_error())
-    {
-        return Ok(Vec::new());
-    }
-    let (_, programs) = queried.tried(|| format!("{}: listing its TC programs", port.name))?;
-    Ok(programs.iter().map(ProgramInfo::id).collect())
-}
-
 /// The pinned links of a program on all interfaces, with their pins.
 fn pinned_links(root: &Root, program: &str) -> Result<Vec<(PathBuf, FdLink)>> {
     let mut links = Vec::new();
@@ -345,20 +430,60 @@ fn pinned_links(root: &Root, program: &str) -> Result<Vec<(PathBuf, FdLink)>> {
     Ok(links)
 }
 
+/// Pin of a program that is about to replace the one of a generation.
+fn next(generation: &Generation, name: &str) -> PathBuf {
+    generation.program(&format!("next_{name}"))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).tried(|| format!("replacing {}", to.display()))
+}
+
+/// The ids of the programs of a name that are pinned in any generation.
+pub(super) fn pinned_ids(root: &Root, name: &str) -> Result<Vec<u32>> {
+    let mut ids = Vec::new();
+    for generation in root.generations()? {
+        for pin in [generation.program(name), next(&generation, name)] {
+            match ProgramInfo::from_pin(&pin) {
+                Ok(info) => ids.push(info.id()),
+                Err(error) if error.os_code() == Some(Errno::NOENT.raw_os_error()) => {}
+                Err(error) => return Err(error).tried(|| format!("opening {}", pin.display())),
+            }
+        }
+    }
+    Ok(ids)
+}
+
 /// Whether the pinned program has the same instructions as another, and works on the camera map of
 /// the id `cameras` rather than on one of a fence that is gone.
-fn is_same(
-    pin: &Path,
-    other: std::result::Result<ProgramInfo, ProgramError>,
-    cameras: u32,
-) -> Result<bool> {
+fn is_same(pin: &Path, other: &ProgramInfo, cameras: u32) -> Result<bool> {
     if !pin.exists() {
         return Ok(false);
     }
     let what = || format!("comparing {}", pin.display());
     let pinned = ProgramInfo::from_pin(pin).tried(what)?;
-    let maps = pinned.map_ids().tried(what)?.unwrap_or_default();
-    Ok(maps.contains(&cameras) && pinned.tag() == other.tried(what)?.tag())
+    Ok(query::maps_of(pin)?.contains(&cameras) && pinned.tag() == other.tag())
+}
+
+/// Whether the pinned programs have the same instructions as those of an object. None if none are
+/// pinned.
+pub(super) fn are_pinned(object: &mut Object, root: &Root) -> Result<Option<bool>> {
+    let Some(generation) = root.current()? else { return Ok(None) };
+    let others = [
+        (names::OUTBOUND_XDP, object.xdp()?.info()),
+        (names::OUTBOUND_TC, object.tc(names::OUTBOUND_TC)?.info()),
+        (names::INBOUND_TC, object.tc(names::INBOUND_TC)?.info()),
+    ];
+    let mut same = None;
+    for (name, other) in others {
+        let pin = generation.program(name);
+        let what = || format!("comparing {}", pin.display());
+        if pin.try_exists().tried(what)? {
+            let pinned = ProgramInfo::from_pin(&pin).tried(what)?;
+            same = Some(same.unwrap_or(true) && pinned.tag() == other.tried(what)?.tag());
+        }
+    }
+    Ok(same)
 }
 
 fn id(info: std::result::Result<ProgramInfo, ProgramError>) -> Result<u32> {
@@ -366,11 +491,15 @@ fn id(info: std::result::Result<ProgramInfo, ProgramError>) -> Result<u32> {
 }
 
 fn open_xdp(path: &Path) -> Result<Xdp> {
-    Xdp::from_pin(path, XdpAttachType::Interface).tried(|| format!("opening {}", path.display()))
+    Xdp::from_pin(path, XdpAttachType::Interface)
+        .tried(|| format!("opening {}", path.display()))
+        .map_err(|error| error.of_pin(path))
 }
 
 fn open_tc(path: &Path) -> Result<SchedClassifier> {
-    SchedClassifier::from_pin(path).tried(|| format!("opening {}", path.display()))
+    SchedClassifier::from_pin(path)
+        .tried(|| format!("opening {}", path.display()))
+        .map_err(|error| error.of_pin(path))
 }
 
 const fn program_name(direction: Direction, hook: Hook) -> &'static str {

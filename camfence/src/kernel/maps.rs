@@ -10,18 +10,20 @@ use aya::{
 use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{
-        ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, Sighting, SightingKey, State,
-        Subject, names,
+        ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
+        SightingKey, State, Subject, names,
     },
-    limits::{MAX_SIGHTINGS, MAX_STRANGER_PORTS},
+    limits::MAX_SIGHTINGS,
 };
+
+use rustix::io::Errno;
 
 use super::{
     clock::since_boot,
-    error::{KernelError, Result, Tried as _},
+    error::{KernelError, OsCode as _, Result, Tried as _},
     names::{Entries, Names},
-    object::{Object, PINNED_MAPS},
-    root::{Root, remove_file},
+    object::Object,
+    root::{Generation, Root},
 };
 use crate::policy::{
     compile::CompiledProfile,
@@ -37,13 +39,22 @@ pub(super) struct Shared<T>(pub(super) T);
 // is what bytemuck's asks too; the wrapper is transparent.
 unsafe impl<T: bytemuck::Pod> Pod for Shared<T> {}
 
-type CameraMap = HashMap<MapData, Shared<Key>, Shared<Camera>>;
+pub(super) type CameraMap = HashMap<MapData, Shared<Key>, Shared<Camera>>;
+pub(super) type CounterArray = PerCpuArray<MapData, Shared<CameraCounters>>;
+pub(super) type CarriedMap = HashMap<MapData, u32, Shared<CameraCounters>>;
+pub(super) type SightingMap = HashMap<MapData, Shared<SightingKey>, Shared<Sighting>>;
 
 /// Pin of the live camera map.
-const LIVE: &str = "live";
+pub(super) const LIVE: &str = "live";
 /// Pin of the camera map that is about to be the live one. If it is found, a process ended
 /// between making it and putting it in place.
 const NEXT: &str = "next";
+
+/// How many times it is begun again to open maps that were replaced meanwhile.
+const OPENED_AGAIN: usize = 4;
+
+/// `BPF_F_NO_PREALLOC` of `linux/bpf.h`: memory is taken when an entry comes.
+const NO_PREALLOC: u32 = 1;
 
 /// Entries of the map of unknown sources that one reading looks at.
 const SIGHTINGS_READ: usize = 4 * MAX_SIGHTINGS as usize;
@@ -57,40 +68,33 @@ pub struct Maps {
     names: Names,
     strangers: Array<MapData, u32>,
     deadlines: Array<MapData, u64>,
-    sightings: HashMap<MapData, Shared<SightingKey>, Shared<Sighting>>,
-    counters: PerCpuArray<MapData, Shared<CameraCounters>>,
-    /// Where the live camera map is pinned; none for maps that end with the process.
-    root: Option<Root>,
+    sightings: SightingMap,
+    counters: CounterArray,
+    /// What was counted, by slot, and seen before these maps were made.
+    carried: CarriedMap,
+    seen: SightingMap,
+    /// Where they are pinned; none for maps that end with the process.
+    generation: Option<Generation>,
 }
 
 impl std::fmt::Debug for Maps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Maps").field("root", &self.root).finish_non_exhaustive()
+        f.debug_struct("Maps").field("generation", &self.generation).finish_non_exhaustive()
     }
 }
 
 impl Maps {
     /// Opens the pinned maps of a fence that stands, to read them.
     pub fn open(root: &Root) -> Result<Self> {
-        match state_of(root)? {
-            Some(State { abi: ABI, .. }) => {}
-            Some(State { abi, .. }) if abi != 0 => {
-                return Err(KernelError::OtherAbi { path: root.path().into(), found: abi });
+        for _ in 0..OPENED_AGAIN {
+            let generation = current(root)?;
+            let opened = Self::open_generation(root, &generation);
+            // Others may have been put in their place, and these have gone, before all were open.
+            if opened.is_ok() || current(root)? == generation {
+                return opened;
             }
-            _ => return Err(KernelError::Down { path: root.path().into() }),
         }
-        Ok(Self {
-            state: open(root, names::STATE)?,
-            cameras: open(root, names::CAMERAS)?,
-            live: open(root, LIVE)?,
-            profiles: open(root, names::PROFILES)?,
-            names: Names(open(root, names::NAMES)?),
-            strangers: open(root, names::STRANGERS)?,
-            deadlines: open(root, names::DEADLINES)?,
-            sightings: open(root, names::SIGHTINGS)?,
-            counters: open(root, names::COUNTERS)?,
-            root: Some(root.clone()),
-        })
+        Self::open_generation(root, &current(root)?)
     }
 
     /// Opens the pinned maps of a fence that stands, to change them. Only with the lock held: a
@@ -98,41 +102,78 @@ impl Maps {
     /// one that another is about to finish.
     pub fn open_to_change(root: &Root) -> Result<Self> {
         let mut maps = Self::open(root)?;
-        maps.finish_replacement(root)?;
+        maps.finish_replacement()?;
         Ok(maps)
     }
 
-    /// Makes the maps of an object ready for use: an empty live camera map. With a root, pins it,
-    /// and only then marks the maps as a fence's.
-    pub(crate) fn make(object: &mut Object, max_cameras: u32, root: Option<&Root>) -> Result<Self> {
+    /// Opens the maps of a generation.
+    pub(crate) fn open_generation(root: &Root, generation: &Generation) -> Result<Self> {
+        match abi(generation)? {
+            Some(ABI) => {}
+            Some(found) => return Err(KernelError::OtherAbi { path: root.path().into(), found }),
+            None => return Err(KernelError::Down { path: root.path().into() }),
+        }
+        Ok(Self {
+            state: open(generation, names::STATE)?,
+            cameras: open(generation, names::CAMERAS)?,
+            live: open(generation, LIVE)?,
+            profiles: open(generation, names::PROFILES)?,
+            names: Names(open(generation, names::NAMES)?),
+            strangers: open(generation, names::STRANGERS)?,
+            deadlines: open(generation, names::DEADLINES)?,
+            sightings: open(generation, names::SIGHTINGS)?,
+            counters: open(generation, names::COUNTERS)?,
+            carried: open(generation, names::CARRIED)?,
+            seen: open(generation, names::SEEN)?,
+            generation: Some(generation.clone()),
+        })
+    }
+
+    /// Makes the maps of an object ready for use: an empty live camera map. Those of a generation
+    /// are pinned there.
+    pub(crate) fn make(
+        object: &mut Object,
+        max_cameras: u32,
+        generation: Option<&Generation>,
+    ) -> Result<Self> {
+        let carried = CarriedMap::create(slots(max_cameras), NO_PREALLOC);
+        let carried = carried.tried(|| "making a map of counters".into())?;
+        let seen = SightingMap::create(MAX_SIGHTINGS, NO_PREALLOC);
+        let seen = seen.tried(|| "making a map of unknown sources".into())?;
         let mut maps = Self {
             state: take(object, names::STATE)?,
             cameras: take(object, names::CAMERAS)?,
-            live: pinned(new_camera_map(max_cameras)?, root, LIVE)?,
+            live: pinned(new_camera_map(max_cameras)?, generation, LIVE)?,
             profiles: take(object, names::PROFILES)?,
             names: Names(take(object, names::NAMES)?),
             strangers: take(object, names::STRANGERS)?,
             deadlines: take(object, names::DEADLINES)?,
             sightings: take(object, names::SIGHTINGS)?,
             counters: take(object, names::COUNTERS)?,
-            root: root.cloned(),
+            carried: pinned(carried, generation, names::CARRIED)?,
+            seen: pinned(seen, generation, names::SEEN)?,
+            generation: generation.cloned(),
         };
         maps.point_to_live()?;
-        let state = State { abi: ABI, max_cameras };
-        maps.state.set(0, Shared(state), 0).tried(|| "writing the state".into())?;
+        maps.write_state(State { abi: 0, max_cameras })?;
         Ok(maps)
     }
 
-    /// Removes pins that a process left which ended before the fence stood. False if a fence
-    /// stands, or one of another version.
-    pub(crate) fn clear_unfinished(root: &Root) -> Result<bool> {
-        if state_of(root)?.is_some_and(|state| state.abi != 0) {
-            return Ok(false);
+    /// Marks the maps as a fence's: whoever finds them puts them in use.
+    pub(crate) fn mark_ready(&mut self) -> Result<()> {
+        self.write_state(State { abi: ABI, max_cameras: self.max_cameras()? })
+    }
+
+    fn write_state(&mut self, state: State) -> Result<()> {
+        self.state.set(0, Shared(state), 0).tried(|| "writing the state".into())
+    }
+
+    /// Whether there are maps in use, of whatever version.
+    pub(crate) fn are_ready(root: &Root) -> Result<bool> {
+        match root.current()? {
+            Some(generation) => Ok(abi(&generation)?.is_some()),
+            None => Ok(false),
         }
-        for name in PINNED_MAPS.into_iter().chain([LIVE, NEXT]) {
-            remove_file(&root.map(name))?;
-        }
-        Ok(true)
     }
 
     /// Cameras there is room for.
@@ -159,14 +200,21 @@ impl Maps {
 
     /// The cameras in the live map, and what stands there for unknown sources.
     pub fn cameras(&self) -> Result<BTreeMap<Subject, Camera>> {
-        let mut cameras = BTreeMap::new();
-        for entry in &self.live {
-            let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
-            if let Some(subject) = key.subject() {
-                cameras.insert(subject, camera);
-            }
+        cameras_in(&self.live)
+    }
+
+    /// An entry of the live map.
+    pub fn camera(&self, subject: Subject) -> Result<Option<Camera>> {
+        match self.live.get(&Shared(subject.key()), 0) {
+            Ok(Shared(camera)) => Ok(Some(camera)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(error).tried(|| "reading a camera".into()),
         }
-        Ok(cameras)
+    }
+
+    /// Has the programs look at the live map, whatever they were made to look at.
+    pub fn restore(&mut self) -> Result<()> {
+        self.point_to_live()
     }
 
     /// How long the camera of a slot stays opened; none if it is not.
@@ -180,7 +228,11 @@ impl Maps {
     /// Opens the camera of a slot for a time from now, or closes it.
     pub fn open_slot(&mut self, slot: u32, time: Option<Duration>) -> Result<()> {
         let deadline = time.map_or(0, |time| (since_boot() + time).as_nanos());
-        let deadline = u64::try_from(deadline).unwrap_or(u64::MAX);
+        self.set_deadline(slot, u64::try_from(deadline).unwrap_or(u64::MAX))
+    }
+
+    /// Sets until when the camera of a slot is opened, in nanoseconds since boot.
+    pub(super) fn set_deadline(&mut self, slot: u32, deadline: u64) -> Result<()> {
         self.deadlines
             .set(slot, deadline, 0)
             .tried(|| format!("setting the deadline of slot {slot}"))
@@ -188,31 +240,39 @@ impl Maps {
 
     /// The unknown sources that were seen last.
     pub fn sightings(&self) -> Result<BTreeMap<SightingKey, Sighting>> {
-        let mut sightings = BTreeMap::new();
-        // Where an entry goes while it is read, the kernel begins again: some come twice, and
-        // while very many come, there would be no end.
-        for entry in self.sightings.iter().take(SIGHTINGS_READ) {
-            match entry {
-                Ok((Shared(key), Shared(sighting))) => {
-                    sightings.insert(key, sighting);
-                }
-                // One that goes while others are read is one less, and no failure.
-                Err(MapError::KeyNotFound) => {}
-                Err(error) => return Err(error).tried(|| "reading the unknown sources".into()),
-            }
-        }
+        let mut sightings = sightings_in(&self.sightings)?;
+        join(&mut sightings, sightings_in(&self.seen)?);
         Ok(sightings)
     }
 
-    /// A camera's counters, summed over the CPUs.
+    /// A camera's counters: those of all CPUs, and what was carried over.
     pub fn counters(&self, slot: u32) -> Result<CameraCounters> {
-        let per_cpu =
-            self.counters.get(&slot, 0).tried(|| format!("reading the counters of slot {slot}"))?;
-        let mut sum = CameraCounters::zeroed();
-        for Shared(counters) in per_cpu.iter() {
-            sum.add(counters);
-        }
+        let mut sum = counters_in(&self.counters, slot)?;
+        sum.add(&carried_in(&self.carried, slot)?);
         Ok(sum)
+    }
+
+    /// Sets what was counted for a slot before these maps were made.
+    pub(super) fn set_carried(&mut self, slot: u32, counters: &CameraCounters) -> Result<()> {
+        let set = self.carried.insert(slot, Shared(*counters), 0);
+        set.tried(|| format!("carrying over the counters of slot {slot}"))
+    }
+
+    /// Sets what was seen of an unknown source before these maps were made.
+    pub(super) fn set_seen(&mut self, key: SightingKey, sighting: Sighting) -> Result<()> {
+        let set = self.seen.insert(Shared(key), Shared(sighting), 0);
+        set.tried(|| "carrying over the unknown sources".into())
+    }
+
+    /// Waits until no program runs that began before this was called, whatever maps it works on.
+    ///
+    /// Any change of an element of an array of maps does so: when it is made, the kernel waits for
+    /// a grace period of RCU, under which all programs of the network run (see [`replace`]). The
+    /// live map is put in its own place.
+    ///
+    /// [`replace`]: Self::replace
+    pub(crate) fn await_programs(&mut self) -> Result<()> {
+        self.point_to_live()
     }
 
     /// Writes what has to be written. See [`Changes`] for the order and what it is worth.
@@ -266,17 +326,19 @@ impl Maps {
         for (subject, camera) in cameras {
             insert(&mut next, *subject, *camera)?;
         }
-        self.live = pinned(next, self.root.as_ref(), NEXT)?;
+        self.live = pinned(next, self.generation.as_ref(), NEXT)?;
         self.point_to_live()?;
-        self.root.as_ref().map_or(Ok(()), rename_next)
+        self.generation.as_ref().map_or(Ok(()), rename_next)
     }
 
     /// Finishes a replacement that a process did not live to finish.
-    fn finish_replacement(&mut self, root: &Root) -> Result<()> {
-        if root.map(NEXT).exists() {
-            self.live = open(root, NEXT)?;
+    fn finish_replacement(&mut self) -> Result<()> {
+        if let Some(generation) = self.generation.clone()
+            && generation.map(NEXT).exists()
+        {
+            self.live = open(&generation, NEXT)?;
             self.point_to_live()?;
-            rename_next(root)?;
+            rename_next(&generation)?;
         }
         Ok(())
     }
@@ -291,39 +353,114 @@ impl Maps {
         let cpus = nr_cpus().map_err(|(_, error)| error).tried(|| "counting CPUs".into())?;
         let zeroes = PerCpuValues::try_from(vec![Shared(CameraCounters::zeroed()); cpus])
             .tried(|| "preparing counters".into())?;
-        self.counters.set(slot, zeroes, 0).tried(|| format!("zeroing the counters of slot {slot}"))
+        let what = || format!("zeroing the counters of slot {slot}");
+        self.counters.set(slot, zeroes, 0).tried(what)?;
+        match self.carried.remove(&slot) {
+            Err(error) if error.os_code() == Some(Errno::NOENT.raw_os_error()) => Ok(()),
+            removed => removed.tried(what),
+        }
     }
 }
 
-/// What the pinned state says; none if nothing is pinned.
-fn state_of(root: &Root) -> Result<Option<State>> {
-    let path = root.map(names::STATE);
+/// The ABI number of a generation's maps; none if they were never made ready.
+pub(crate) fn abi(generation: &Generation) -> Result<Option<u32>> {
+    let path = generation.map(names::STATE);
     if !path.try_exists().tried(|| format!("looking at {}", path.display()))? {
         return Ok(None);
     }
-    let state: Array<MapData, Shared<State>> = open(root, names::STATE)?;
+    let state: Array<MapData, Shared<State>> = open(generation, names::STATE)?;
     let Shared(state) = state.get(&0, 0).tried(|| "reading the state".into())?;
-    Ok(Some(state))
+    Ok((state.abi != 0).then_some(state.abi))
 }
 
-fn rename_next(root: &Root) -> Result<()> {
-    std::fs::rename(root.map(NEXT), root.map(LIVE)).tried(|| "renaming the camera map".into())
+/// The generation in use.
+fn current(root: &Root) -> Result<Generation> {
+    root.current()?.ok_or_else(|| KernelError::Down { path: root.path().into() })
 }
 
-/// Pins a camera map, if there is a root to pin it under.
-fn pinned(map: CameraMap, root: Option<&Root>, name: &str) -> Result<CameraMap> {
-    let Some(root) = root else { return Ok(map) };
-    map.pin(root.map(name)).tried(|| format!("pinning map {name}"))?;
-    open(root, name)
+/// The entries of a camera map.
+pub(super) fn cameras_in(map: &CameraMap) -> Result<BTreeMap<Subject, Camera>> {
+    let mut cameras = BTreeMap::new();
+    for entry in map {
+        let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
+        if let Some(subject) = key.subject() {
+            cameras.insert(subject, camera);
+        }
+    }
+    Ok(cameras)
+}
+
+/// The counters of a slot, summed over the CPUs.
+pub(super) fn counters_in(array: &CounterArray, slot: u32) -> Result<CameraCounters> {
+    let per_cpu = array.get(&slot, 0).tried(|| format!("reading the counters of slot {slot}"))?;
+    let mut sum = CameraCounters::zeroed();
+    for Shared(counters) in per_cpu.iter() {
+        sum.add(counters);
+    }
+    Ok(sum)
+}
+
+/// What was carried over for a slot.
+pub(super) fn carried_in(map: &CarriedMap, slot: u32) -> Result<CameraCounters> {
+    match map.get(&slot, 0) {
+        Ok(Shared(counters)) => Ok(counters),
+        Err(MapError::KeyNotFound) => Ok(CameraCounters::zeroed()),
+        Err(error) => Err(error).tried(|| format!("reading the counters of slot {slot}")),
+    }
+}
+
+/// The entries of a map of unknown sources.
+pub(super) fn sightings_in(map: &SightingMap) -> Result<BTreeMap<SightingKey, Sighting>> {
+    let mut sightings = BTreeMap::new();
+    // Where an entry goes while it is read, the kernel begins again: some come twice, and
+    // while very many come, there would be no end.
+    for entry in map.iter().take(SIGHTINGS_READ) {
+        match entry {
+            Ok((Shared(key), Shared(sighting))) => {
+                sightings.insert(key, sighting);
+            }
+            // One that goes while others are read is one less, and no failure.
+            Err(MapError::KeyNotFound) => {}
+            Err(error) => return Err(error).tried(|| "reading the unknown sources".into()),
+        }
+    }
+    Ok(sightings)
+}
+
+/// Adds what was seen of the same or of other sources.
+pub(super) fn join(
+    sightings: &mut BTreeMap<SightingKey, Sighting>,
+    others: BTreeMap<SightingKey, Sighting>,
+) {
+    for (key, other) in others {
+        sightings.entry(key).and_modify(|sighting| sighting.join(&other)).or_insert(other);
+    }
+}
+
+fn rename_next(generation: &Generation) -> Result<()> {
+    std::fs::rename(generation.map(NEXT), generation.map(LIVE))
+        .tried(|| "renaming the camera map".into())
+}
+
+/// Pins a map, if there is a generation to pin it in.
+fn pinned<K: Pod, V: Pod>(
+    map: HashMap<MapData, K, V>,
+    generation: Option<&Generation>,
+    name: &str,
+) -> Result<HashMap<MapData, K, V>> {
+    let Some(generation) = generation else { return Ok(map) };
+    map.pin(generation.map(name)).tried(|| format!("pinning map {name}"))?;
+    open(generation, name)
 }
 
 /// Opens a pinned map.
-fn open<M: TryFrom<Map, Error = MapError>>(root: &Root, name: &str) -> Result<M> {
-    let path = root.map(name);
-    MapData::from_pin(&path)
-        .and_then(Map::from_map_data)
-        .and_then(M::try_from)
-        .tried(|| format!("opening {}", path.display()))
+pub(super) fn open<M: TryFrom<Map, Error = MapError>>(
+    generation: &Generation,
+    name: &str,
+) -> Result<M> {
+    let path = generation.map(name);
+    let opened = MapData::from_pin(&path).and_then(Map::from_map_data).and_then(M::try_from);
+    opened.tried(|| format!("opening {}", path.display())).map_err(|error| error.of_pin(&path))
 }
 
 /// Takes a map out of a loaded object.
@@ -340,9 +477,10 @@ fn new_camera_map(max_cameras: u32) -> Result<CameraMap> {
     CameraMap::create(slots(max_cameras), 0).tried(|| "making a camera map".into())
 }
 
-/// How many slots there are: for the cameras, and for the unknown sources of ports.
+/// How many slots there are: for the cameras, for the unknown sources of ports, and one for the
+/// canary.
 pub(super) const fn slots(max_cameras: u32) -> u32 {
-    max_cameras + MAX_STRANGER_PORTS
+    max_cameras + SPARE_SLOTS
 }
 
 fn insert(map: &mut CameraMap, subject: Subject, camera: Camera) -> Result<()> {

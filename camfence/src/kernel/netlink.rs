@@ -3,9 +3,9 @@
 //! Netlink rather than /sys: it speaks of the network namespace this process is in, whatever is
 //! mounted.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, pin::Pin, time::Duration};
 
-use futures_util::TryStreamExt as _;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use ipnet::IpNet;
 use netlink_packet_route::{
     address::AddressAttribute,
@@ -13,8 +13,65 @@ use netlink_packet_route::{
     tc::{TcAttribute, TcFilterBpfOption, TcMessage, TcOption},
 };
 
+use rtnetlink::MulticastGroup;
+use tokio::time::sleep;
+use tracing::warn;
+
 use super::error::{KernelError, Result, Tried as _};
 use crate::policy::topology::{Kind, Link, Xdp, XdpMode};
+
+/// Tells when an interface, an address or a TC filter has changed.
+#[derive(Default)]
+pub struct Watch {
+    changes: Option<Changes>,
+}
+
+type Changes = Pin<Box<dyn Stream<Item = ()> + Send>>;
+
+/// How long to wait before a connection is tried again.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Messages that are one change if they are there at the same time.
+const BATCH: usize = 1024;
+
+impl Watch {
+    /// One that is not connected yet. Needs a tokio runtime from when it is first waited for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits until something has changed; what changed at the same time is one change. A connection
+    /// that ends, as when the kernel had more to tell than there was room for, is made again, which
+    /// is a change as well. May be cancelled.
+    pub async fn changed(&mut self) {
+        if let Some(changes) = &mut self.changes {
+            if changes.next().await.is_none() {
+                self.changes = None;
+            }
+            return;
+        }
+        match subscribe() {
+            Ok(changes) => self.changes = Some(changes),
+            Err(error) => {
+                warn!("{error}");
+                sleep(RECONNECT).await;
+            }
+        }
+    }
+}
+
+fn subscribe() -> Result<Changes> {
+    let groups = [
+        MulticastGroup::Link,
+        MulticastGroup::Tc,
+        MulticastGroup::Ipv4Ifaddr,
+        MulticastGroup::Ipv6Ifaddr,
+    ];
+    let connected = rtnetlink::new_multicast_connection(&groups);
+    let (connection, _, messages) = connected.tried(|| "following interfaces".into())?;
+    tokio::spawn(connection);
+    Ok(Box::pin(messages.ready_chunks(BATCH).map(|_| ())))
+}
 
 /// A connection to rtnetlink.
 #[derive(Debug, Clone)]
@@ -29,6 +86,11 @@ impl Netlink {
             rtnetlink::new_connection().tried(|| "connecting to rtnetlink".into())?;
         tokio::spawn(connection);
         Ok(Self { handle })
+    }
+
+    /// For what else is asked.
+    pub(super) const fn handle(&self) -> &rtnetlink::Handle {
+        &self.handle
     }
 
     /// All interfaces.
@@ -110,7 +172,7 @@ pub enum ClsactSide {
 }
 
 /// A BPF filter of a clsact qdisc.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClsactProgram {
     /// The filter's handle.
     pub handle: u32,
@@ -118,9 +180,11 @@ pub struct ClsactProgram {
     pub priority: u16,
     /// The program's id.
     pub program: u32,
+    /// The program's name, as whoever attached it gave it.
+    pub name: String,
 }
 
-fn link(message: &LinkMessage) -> Option<Link> {
+pub(super) fn link(message: &LinkMessage) -> Option<Link> {
     let mut link = Link {
         index: message.header.index,
         name: String::new(),
@@ -177,15 +241,21 @@ fn xdp(attributes: &[LinkXdp]) -> Option<Xdp> {
 }
 
 fn clsact_program(message: &TcMessage) -> Option<ClsactProgram> {
-    let program = message.attributes.iter().find_map(|attribute| match attribute {
-        TcAttribute::Options(options) => options.iter().find_map(|option| match option {
-            TcOption::Bpf(TcFilterBpfOption::ProgId(id)) => Some(*id),
-            _ => None,
-        }),
+    let (mut program, mut name) = (None, String::new());
+    let options = message.attributes.iter().filter_map(|attribute| match attribute {
+        TcAttribute::Options(options) => Some(options),
         _ => None,
-    })?;
+    });
+    for option in options.flatten() {
+        match option {
+            TcOption::Bpf(TcFilterBpfOption::ProgId(id)) => program = Some(*id),
+            TcOption::Bpf(TcFilterBpfOption::ProgName(given)) => name.clone_from(given),
+            _ => {}
+        }
+    }
     let priority = u16::try_from(message.header.info >> 16).unwrap_or_default();
-    Some(ClsactProgram { handle: message.header.handle.into(), priority, program })
+    let handle = message.header.handle.into();
+    Some(ClsactProgram { handle, priority, program: program?, name })
 }
 
 fn is_link_local(address: IpAddr) -> bool {

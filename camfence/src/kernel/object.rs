@@ -1,8 +1,10 @@
 //! The object file: loading its programs into the kernel, with its maps made or found pinned.
 
+use std::path::Path;
+
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned,
-    programs::{Program, ProgramError, SchedClassifier, Xdp},
+    programs::{Program, ProgramError, ProgramInfo, SchedClassifier, Xdp},
 };
 use camfence_common::abi::names;
 use rustix::io::Errno;
@@ -10,7 +12,7 @@ use rustix::io::Errno;
 use super::{
     error::{KernelError, Result, Tried as _},
     maps::slots,
-    root::Root,
+    root::{Generation, remove_file},
 };
 
 /// The kernel programs, built by the build script.
@@ -22,7 +24,7 @@ pub fn bytes() -> &'static [u8] {
 }
 
 /// The maps that the programs name and that outlive the process.
-pub(crate) const PINNED_MAPS: [&str; 8] = [
+const PINNED_MAPS: [&str; 8] = [
     names::STATE,
     names::CAMERAS,
     names::PROFILES,
@@ -45,7 +47,7 @@ pub(crate) struct Options<'a> {
     /// Room in the maps.
     pub(crate) max_cameras: u32,
     /// Where maps are pinned, or found pinned. None: they end with the process.
-    pub(crate) root: Option<&'a Root>,
+    pub(crate) generation: Option<&'a Generation>,
     /// Whether the programs log each verdict.
     pub(crate) log: bool,
 }
@@ -60,9 +62,9 @@ impl Object {
             .map_max_entries(names::COUNTERS, slots(options.max_cameras))
             .map_max_entries(names::DEADLINES, slots(options.max_cameras))
             .override_global(names::LOG_VERDICTS, &log, true);
-        if let Some(root) = options.root {
+        if let Some(generation) = options.generation {
             for name in PINNED_MAPS {
-                loader.map_pin_path(name, root.map(name));
+                loader.map_pin_path(name, generation.map(name));
             }
         }
         let mut ebpf = loader.load(OBJECT).tried(|| "making the maps".into())?;
@@ -82,6 +84,26 @@ impl Object {
         xdp(&mut self.ebpf, self.xdp)
     }
 
+    /// Pins a program. The one at XDP is called the same, whichever of the two this kernel took.
+    pub(crate) fn pin(&mut self, name: &str, pin: &Path) -> Result<()> {
+        // Left by a process that did not live to attach it.
+        remove_file(pin)?;
+        let pinned = match name {
+            names::OUTBOUND_XDP => self.xdp()?.pin(pin),
+            _ => self.tc(name)?.pin(pin),
+        };
+        pinned.tried(|| format!("pinning {}", pin.display()))
+    }
+
+    /// What the kernel says of a program, by the same name.
+    pub(crate) fn info(&mut self, name: &str) -> Result<ProgramInfo> {
+        let info = match name {
+            names::OUTBOUND_XDP => self.xdp()?.info(),
+            _ => self.tc(name)?.info(),
+        };
+        info.tried(|| format!("reading program {name}"))
+    }
+
     /// What the verifier made of each program: its name and how many instructions it followed
     /// (kernel 5.16; none before).
     pub(crate) fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
@@ -94,6 +116,12 @@ impl Object {
         let info = self.xdp()?.info().tried(what)?;
         verified.push((self.xdp, info.verified_instruction_count()));
         Ok(verified)
+    }
+
+    /// Whether the kernel made machine code of the programs.
+    pub(crate) fn is_machine_code(&mut self) -> Result<bool> {
+        let what = || "reading what the kernel made of the programs".into();
+        Ok(self.tc(names::OUTBOUND_TC)?.info().tried(what)?.size_jitted() > 0)
     }
 
     /// The loaded file, for its maps.

@@ -95,7 +95,7 @@ impl Runner {
     pub fn new(policy: &CompiledPolicy, log: bool) -> Result<Self> {
         let cameras = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS);
         let room = cameras.clamp(DEFAULT_MAX_CAMERAS, MAX_CAMERAS);
-        let mut object = Object::load(&Options { max_cameras: room, root: None, log })?;
+        let mut object = Object::load(&Options { max_cameras: room, generation: None, log })?;
         let maps = Maps::make(&mut object, room, None)?;
         let logger = if log {
             let logger = EbpfLogger::init(object.ebpf());
@@ -140,14 +140,14 @@ impl Runner {
     }
 }
 
-fn run_xdp(program: &Xdp, bytes: &[u8]) -> Result<Outcome> {
+pub(super) fn run_xdp(program: &Xdp, bytes: &[u8]) -> Result<Outcome> {
     let options = TestRunOptions { data_in: Some(bytes), ..TestRunOptions::new() };
     let result = program.test_run(options).tried(|| "running a frame through XDP".into())?;
     // XDP_DROP is 1, XDP_PASS 2.
     Ok(if result.return_value == 1 { Outcome::Dropped } else { Outcome::Passed })
 }
 
-fn run_tc(program: &SchedClassifier, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
+pub(super) fn run_tc(program: &SchedClassifier, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
     let bytes = bytes.get(..MAX_TC_BYTES).unwrap_or(bytes);
     let mut skb = SkBuff::zeroed();
     skb.wire_len = u32::try_from(wire_len.max(bytes.len())).unwrap_or(u32::MAX);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{Camera, NameRule, Prefix4, Prefix6, Profile, Service, Subject},
+    abi::{CANARY, Camera, NameRule, Prefix4, Prefix6, Profile, Service, Subject},
     limits::{MAX_ALLOWANCES, MAX_BOUND, MAX_LOCAL_PREFIXES, MAX_STRANGER_PORTS},
     mac::Mac,
     tables::Tables,
@@ -28,6 +28,8 @@ pub struct Surroundings {
     pub on_link: Vec<IpNet>,
     /// The ports by interface index, with what happens to unknown sources there.
     pub ports: Vec<(u32, Unknown)>,
+    /// Whether there are programs to be tried with the canary's frames.
+    pub canary: bool,
 }
 
 /// What the maps should hold.
@@ -137,6 +139,7 @@ pub fn compile(
     let strangers = surroundings.ports.iter().filter_map(|&(ifindex, unknown)| {
         Some((Subject::Strangers(ifindex), strangers(unknown, mode)?))
     });
+    let canary = surroundings.canary.then(|| (Subject::Camera(CANARY), with_profile(0, 0)));
     let strangers: BTreeMap<_, _> = strangers.collect();
     if strangers.len() > MAX_STRANGER_PORTS as usize {
         return Err(CompileError::TooManyPorts { count: strangers.len() });
@@ -147,7 +150,7 @@ pub fn compile(
             .iter()
             .map(|profile| compile_profile(profile, &surroundings.on_link))
             .collect::<Result<_, _>>()?,
-        cameras: cameras.chain(strangers).collect(),
+        cameras: cameras.chain(strangers).chain(canary).collect(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! From the interfaces a configuration names to the ports that are fenced, and the hooks to use
 //! on them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use ipnet::IpNet;
 use thiserror::Error;
@@ -135,7 +135,7 @@ impl Mode {
 }
 
 /// The interfaces of a configuration cannot be fenced as they are.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum TopologyError {
     /// The configuration names no interface.
     #[error("no interface is named in the configuration")]
@@ -169,6 +169,17 @@ pub enum TopologyError {
 }
 
 impl TopologyError {
+    /// The interface it is about; empty if there is none.
+    pub fn interface(&self) -> &str {
+        match self {
+            Self::None => "",
+            Self::Missing { name }
+            | Self::EmptyBridge { name }
+            | Self::NotEthernet { name }
+            | Self::Stacked { upper: name, .. } => name,
+        }
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> String {
         match self {
@@ -185,32 +196,72 @@ impl TopologyError {
     }
 }
 
-/// The ports that a configuration's interfaces stand for: a bridge stands for its ports, since a
-/// program on the bridge itself would see only frames for this host.
+/// What a configuration's interfaces stand for on a machine.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The ports.
+    pub ports: Vec<Link>,
+    /// What cannot be fenced as things are.
+    pub problems: Vec<TopologyError>,
+}
+
+/// The ports that a configuration's interfaces stand for, if all of them can be fenced.
 pub fn ports(interfaces: &[String], links: &[Link]) -> Result<Vec<Link>, TopologyError> {
-    if interfaces.is_empty() {
-        return Err(TopologyError::None);
+    let Resolved { ports, problems } = resolve(interfaces, links);
+    match problems.into_iter().next() {
+        None => Ok(ports),
+        Some(problem) => Err(problem),
     }
-    let mut ports: Vec<Link> = Vec::new();
+}
+
+/// The ports that a configuration's interfaces stand for: a bridge stands for its ports, since a
+/// program on the bridge itself would see only frames for this host. What cannot be fenced is left
+/// out and told.
+pub fn resolve(interfaces: &[String], links: &[Link]) -> Resolved {
+    let mut resolved = Resolved::default();
+    if interfaces.is_empty() {
+        resolved.problems.push(TopologyError::None);
+    }
     for name in interfaces {
-        let link = links
-            .iter()
-            .find(|link| link.name == *name)
-            .ok_or_else(|| TopologyError::Missing { name: name.clone() })?;
-        for port in expand(link, links)? {
-            if !port.ethernet {
-                return Err(TopologyError::NotEthernet { name: port.name.clone() });
-            }
-            if !ports.contains(port) {
-                ports.push(port.clone());
+        match expand(name, links) {
+            Ok(ports) => ports.into_iter().for_each(|port| resolved.add(port)),
+            Err(problem) => resolved.problems.push(problem),
+        }
+    }
+    resolved.leave_out_stacked(links);
+    resolved
+}
+
+impl Resolved {
+    fn add(&mut self, port: &Link) {
+        if !port.ethernet {
+            self.problems.push(TopologyError::NotEthernet { name: port.name.clone() });
+        } else if !self.ports.contains(port) {
+            self.ports.push(port.clone());
+        }
+    }
+
+    /// Of two ports that carry the same frames the lower sees all of them, so it is the one to keep.
+    fn leave_out_stacked(&mut self, links: &[Link]) {
+        let all = mem::take(&mut self.ports);
+        for upper in &all {
+            let below = below(upper, links);
+            match all.iter().find(|lower| below.contains(&lower.index)) {
+                Some(lower) => self.problems.push(TopologyError::Stacked {
+                    upper: upper.name.clone(),
+                    lower: lower.name.clone(),
+                }),
+                None => self.ports.push(upper.clone()),
             }
         }
     }
-    refuse_stacked(&ports, links)?;
-    Ok(ports)
 }
 
-fn expand<'a>(link: &'a Link, links: &'a [Link]) -> Result<Vec<&'a Link>, TopologyError> {
+fn expand<'a>(name: &str, links: &'a [Link]) -> Result<Vec<&'a Link>, TopologyError> {
+    let link = links
+        .iter()
+        .find(|link| link.name == *name)
+        .ok_or_else(|| TopologyError::Missing { name: name.into() })?;
     if link.kind != Kind::Bridge {
         return Ok(vec![link]);
     }
@@ -219,19 +270,6 @@ fn expand<'a>(link: &'a Link, links: &'a [Link]) -> Result<Vec<&'a Link>, Topolo
         return Err(TopologyError::EmptyBridge { name: link.name.clone() });
     }
     Ok(ports)
-}
-
-fn refuse_stacked(ports: &[Link], links: &[Link]) -> Result<(), TopologyError> {
-    for upper in ports {
-        let below = below(upper, links);
-        if let Some(lower) = ports.iter().find(|port| below.contains(&port.index)) {
-            return Err(TopologyError::Stacked {
-                upper: upper.name.clone(),
-                lower: lower.name.clone(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The interfaces whose frames also pass through `link`: what it is stacked on and, of a bridge
@@ -269,8 +307,11 @@ pub fn settings(config: &Config, port: &Link, links: &[Link]) -> (config::Hook, 
 }
 
 /// The prefixes that "auto" stands for: those on the link of the ports and of their bridges.
-pub fn on_link_prefixes(ports: &[Link], prefixes: &BTreeMap<u32, Vec<IpNet>>) -> Vec<IpNet> {
-    let indices = ports.iter().flat_map(|port| [Some(port.index), port.master]).flatten();
+pub fn on_link_prefixes<'a>(
+    ports: impl Iterator<Item = &'a Link>,
+    prefixes: &BTreeMap<u32, Vec<IpNet>>,
+) -> Vec<IpNet> {
+    let indices = ports.flat_map(|port| [Some(port.index), port.master]).flatten();
     IpNet::aggregate(&indices.filter_map(|index| prefixes.get(&index)).flatten().copied().collect())
 }
 

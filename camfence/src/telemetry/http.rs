@@ -23,9 +23,10 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::metrics::{Format, Snapshot};
+use crate::admission::{Places, Served};
 
-/// Connections that are served at once; others wait to be accepted.
-pub const MAX_CONNECTIONS: usize = 8;
+/// Connections that there are at once.
+pub const MAX_CONNECTIONS: usize = 16;
 
 /// How long a client may take to send its request.
 pub const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
@@ -47,17 +48,17 @@ pub trait Source: Clone + Send + Sync + 'static {
 
 /// Serves `/metrics` until dropped.
 pub async fn serve<S: Source>(listener: TcpListener, source: S) {
-    let app = router(source);
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+    let mut places = Places::new(Arc::new(Semaphore::new(MAX_CONNECTIONS)));
+    loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let app = app.clone();
-                tokio::spawn(async move {
+                let source = source.clone();
+                let admitted = places.admit(|served| async move {
+                    let app = router(Scrape { source, served });
                     // Whoever is too slow is cut off.
                     let _ = timeout(CONNECTION_PATIENCE, converse(stream, app)).await;
-                    drop(permit);
                 });
+                admitted.await;
             }
             Err(error) => {
                 warn!("cannot accept on the metrics socket: {error}");
@@ -79,19 +80,26 @@ async fn converse(stream: TcpStream, app: Router) {
     }
 }
 
-fn router<S: Source>(source: S) -> Router {
+/// What a connection asks, and whether it is being answered.
+#[derive(Clone)]
+struct Scrape<S> {
+    source: S,
+    served: Served,
+}
+
+fn router<S: Source>(scrape: Scrape<S>) -> Router {
     Router::new()
         .route("/metrics", get(metrics::<S>))
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served\n")
         })
         .fallback(|| async { (StatusCode::NOT_FOUND, "the metrics are at /metrics\n") })
-        .with_state(source)
+        .with_state(scrape)
 }
 
-async fn metrics<S: Source>(State(source): State<S>, headers: HeaderMap) -> Response {
+async fn metrics<S: Source>(State(scraped): State<Scrape<S>>, headers: HeaderMap) -> Response {
     let format = negotiate(&headers);
-    match scrape(&source, format).await {
+    match scraped.served.during(scrape(&scraped.source, format)).await {
         Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(error) => {
             let line = error.lines().collect::<Vec<_>>().join(" ");

@@ -1,6 +1,6 @@
 //! What dashboards see: the counters, and what enforces them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use camfence_common::{
     abi::Tally,
@@ -44,16 +44,17 @@ impl Format {
 pub struct Snapshot {
     names: BTreeMap<Mac, String>,
     standing: Standing,
+    unfenced: BTreeMap<String, Duration>,
 }
 
 /// Labels, and what the kernel says of whom they name.
 type Of<'a> = (Vec<(&'static str, &'a str)>, &'a LiveCamera);
 
 impl Snapshot {
-    /// What was read, with the names of a configuration.
-    pub fn new(config: &Config, standing: Standing) -> Self {
+    /// What was read, with the names of a configuration and for how long ports were not enforcing.
+    pub fn new(config: &Config, standing: Standing, unfenced: BTreeMap<String, Duration>) -> Self {
         let names = config.cameras.iter().map(|camera| (camera.mac, camera.name.clone()));
-        Self { names: names.collect(), standing }
+        Self { names: names.collect(), standing, unfenced }
     }
 
     /// The text for a scrape.
@@ -108,13 +109,24 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    fn encode_unfenced(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
+        for (port, time) in &self.unfenced {
+            let labels = [("interface", port.as_str())];
+            let mut series = family.encode_family(&labels)?;
+            series.encode_counter::<NoLabelSet, f64, u64>(&time.as_secs_f64(), None)?;
+        }
+        Ok(())
+    }
+}
+
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         use MetricType::{Counter, Gauge};
 
         let macs: Vec<String> = self.standing.cameras.keys().map(ToString::to_string).collect();
         let macs = macs.as_slice();
-        let [packets, bytes, unknown_packets, unknown_bytes] = COUNTERS;
+        let [packets, bytes, unknown_packets, unknown_bytes, unfenced] = COUNTERS;
 
         let help = "Frames of a camera that were judged.";
         let family = encoder.encode_descriptor(packets, help, None, Counter)?;
@@ -141,6 +153,9 @@ impl Collector for Snapshot {
         let help = "Whether a port's frames are judged in a direction and verdicts carried out.";
         let family = encoder.encode_descriptor(ENFORCING, help, None, Gauge)?;
         self.encode_enforcing(family)?;
+        let help = "How long a port was there and not enforcing, since camfence run started.";
+        let family = encoder.encode_descriptor(unfenced, help, None, Counter)?;
+        self.encode_unfenced(family)?;
         let help = "The version of camfence; always 1.";
         encoder
             .encode_descriptor("camfence_build_info", help, None, Gauge)?
@@ -194,8 +209,13 @@ const OPEN: &str = "camfence_camera_open_seconds";
 const ENFORCING: &str = "camfence_enforcing";
 
 /// The counter families: what `OpenMetrics` calls them. Their samples end in `_total`.
-const COUNTERS: [&str; 4] =
-    ["camfence_packets", "camfence_bytes", "camfence_unknown_packets", "camfence_unknown_bytes"];
+const COUNTERS: [&str; 5] = [
+    "camfence_packets",
+    "camfence_bytes",
+    "camfence_unknown_packets",
+    "camfence_unknown_bytes",
+    "camfence_unfenced_seconds",
+];
 
 /// `OpenMetrics` as the older format has it: a counter is called what its samples are called.
 fn with_sample_names(open_metrics: &str) -> String {

@@ -52,6 +52,9 @@ pub struct PortReport {
     pub inbound: Option<AttachedReport>,
     /// Whether frames are judged in both directions and verdicts carried out.
     pub enforcing: bool,
+    /// Why what is attached does not enforce; not there if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// Unknown sources; not there if they are let through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<StrangersReport>,
@@ -126,16 +129,17 @@ pub(super) fn seconds(left: Duration) -> u64 {
 
 impl PortReport {
     fn new(port: &PortState, enforcing: bool) -> Self {
-        let attached = |attached: Attached| AttachedReport {
-            hook: attached.hook.name(),
-            mode: attached.mode.name(),
+        let attached = |direction| {
+            let attached: Attached = port.attached(direction)?;
+            Some(AttachedReport { hook: attached.hook.name(), mode: attached.mode.name() })
         };
         Self {
             name: port.name.clone(),
             ifindex: port.ifindex,
-            outbound: port.outbound.map(attached),
-            inbound: port.inbound.map(attached),
+            outbound: attached(Direction::Outbound),
+            inbound: attached(Direction::Inbound),
             enforcing,
+            problem: port.doubt().map(Into::into),
             unknown: port.strangers.as_ref().map(StrangersReport::new),
         }
     }

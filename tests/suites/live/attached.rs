@@ -64,7 +64,7 @@ fn tc(lab: &Lab, arguments: &str) -> Result<Value> {
 /// The ids of the pinned programs: outbound XDP, outbound TC, inbound TC.
 fn programs(fence: &Fence<'_>) -> Result<[u64; 3]> {
     let id = |name: &str| -> Result<u64> {
-        let pin = fence.bpffs.path().join("programs").join(name);
+        let pin = fence.bpffs.path().join("current/programs").join(name);
         Ok(ProgramInfo::from_pin(&pin).with_context(|| pin.display().to_string())?.id().into())
     };
     Ok([id("outbound_xdp")?, id("outbound_tc")?, id("inbound_tc")?])

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use camfence_common::mac::Mac;
+use camfence_common::{abi::CANARY, mac::Mac};
 
 use super::{Check, Places};
 use crate::config::{
@@ -14,7 +14,8 @@ use crate::config::{
 /// Longest name of a camera or a profile.
 pub const NAME_MAX_BYTES: usize = 64;
 
-/// Reads a MAC that one device can have: not a group's, not the broadcast one, not zero.
+/// Reads a MAC that one device can have: not a group's, not the broadcast one, not zero, not the
+/// canary's.
 pub fn check_mac(text: &str) -> Result<Mac, Problem> {
     let Ok(mac) = text.parse::<Mac>() else {
         let what = format!("{} is not a MAC address", quoted(text));
@@ -26,6 +27,8 @@ pub fn check_mac(text: &str) -> Result<Mac, Problem> {
         "is a multicast address, which means a group of devices"
     } else if mac.is_zero() {
         "is all zeros, which no device has"
+    } else if mac == CANARY {
+        "is kept for camfence's own test of the fence"
     } else {
         return Ok(mac);
     };

@@ -190,6 +190,11 @@ fn a_mac_is_one_device_s() {
         ("", "\"\" is not a MAC address", "six two-digit groups"),
         ("00:00:00:00:00:00", "00:00:00:00:00:00 is all zeros, which no device has", "label"),
         (
+            "02:63:66:63:61:6e",
+            "02:63:66:63:61:6e is kept for camfence's own test of the fence",
+            "label",
+        ),
+        (
             "FF:FF:FF:FF:FF:FF",
             "ff:ff:ff:ff:ff:ff is the broadcast address, which means every device",
             "label",

@@ -104,3 +104,10 @@ fn refuses_what_is_no_file() {
     assert!(dangling.is_symlink());
     assert_eq!(names(dir.path()), ["c.toml", "dangling"]);
 }
+
+#[test]
+fn another_group_may_no_more_than_anyone() {
+    for (mode, expected) in [(0o640, 0o600), (0o664, 0o644), (0o660, 0o600), (0o755, 0o755)] {
+        assert_eq!(for_another_group(mode), expected, "{mode:o}");
+    }
+}

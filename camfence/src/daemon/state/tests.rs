@@ -169,3 +169,52 @@ fn termination_during_the_start_ends_after_it() {
 fn an_end_of_nothing_is_nothing() {
     assert_eq!(idle().handle(done()), []);
 }
+
+fn look() -> Input {
+    Input::Look
+}
+
+fn following() -> Command {
+    Command::Begin(Change::Follow)
+}
+
+#[test]
+fn looking_goes_before_what_waits_and_waits_only_once() {
+    let mut state = idle();
+    assert_eq!(state.handle(remove(1)), [removal(1)]);
+    assert_eq!(state.handle(remove(2)), []);
+    assert_eq!(state.handle(look()), []);
+    assert_eq!(state.handle(look()), []);
+    assert_eq!(state.handle(done()), [ok(1), following()]);
+    assert_eq!(state.handle(look()), [], "what changes while it looks is looked at again");
+    assert_eq!(state.handle(done()), [following()]);
+    assert_eq!(state.handle(failed()), [removal(2)], "that it failed ends nothing");
+}
+
+#[test]
+fn the_start_goes_before_looking() {
+    let mut state = started();
+    assert_eq!(state.handle(look()), []);
+    assert_eq!(state.handle(done()), [following()]);
+}
+
+#[test]
+fn a_fence_that_was_taken_down_on_request_stays_down() {
+    let mut state = idle();
+    let request = |id, request| Input::Request { id, request };
+    assert_eq!(state.handle(request(1, Request::Down)), [Command::Begin(Change::Down)]);
+    assert_eq!(state.handle(look()), []);
+    assert_eq!(state.handle(done()), [ok(1)]);
+    assert_eq!(state.handle(look()), []);
+    assert_eq!(state.handle(request(2, Request::Up)), [Command::Begin(Change::Up)]);
+    assert_eq!(state.handle(done()), [ok(2)]);
+    assert_eq!(state.handle(look()), [following()]);
+}
+
+#[test]
+fn a_fence_that_could_not_be_taken_down_is_looked_after() {
+    let mut state = idle();
+    state.handle(Input::Request { id: 1, request: Request::Down });
+    state.handle(failed());
+    assert_eq!(state.handle(look()), [following()]);
+}

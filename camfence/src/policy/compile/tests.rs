@@ -16,7 +16,7 @@ fn nets(nets: &[&str]) -> Vec<IpNet> {
 /// A configuration compiled for a machine with these prefixes on its links.
 fn compiled(text: &str, on_link: &[&str]) -> CompiledPolicy {
     let on_link = nets(on_link);
-    compile(&config(text), &Surroundings { on_link, ports: vec![] }).unwrap()
+    compile(&config(text), &Surroundings { on_link, ..Surroundings::default() }).unwrap()
 }
 
 /// A profile's element of the table.
@@ -223,7 +223,7 @@ fn a_camera_has_its_addresses_and_its_mode() {
 fn ports_have_entries_for_unknown_sources_unless_they_pass() {
     let ports = vec![(3, Unknown::Pass), (4, Unknown::Drop), (5, Unknown::Profile(1))];
     let config = config(EVERYTHING);
-    let surroundings = Surroundings { on_link: vec![], ports };
+    let surroundings = Surroundings { ports, ..Surroundings::default() };
     let policy = compile(&config, &surroundings).unwrap();
     let strangers = |ifindex| policy.cameras.get(&Subject::Strangers(ifindex));
     assert_eq!(strangers(3), None);
@@ -232,6 +232,6 @@ fn ports_have_entries_for_unknown_sources_unless_they_pass() {
     assert_eq!(strangers(5).unwrap().profile, 1);
 
     let ports = (1..=129).map(|ifindex| (ifindex, Unknown::Drop)).collect();
-    let over = compile(&config, &Surroundings { on_link: vec![], ports });
+    let over = compile(&config, &Surroundings { ports, ..Surroundings::default() });
     assert_eq!(over, Err(CompileError::TooManyPorts { count: 129 }));
 }

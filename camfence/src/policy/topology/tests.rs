@@ -121,11 +121,11 @@ fn auto_stands_for_the_prefixes_of_ports_and_their_bridges() {
         (5, vec![net("192.168.1.0/24"), net("fd00:1::/64")]),
     ]);
     let ports_of = |name: &str| ports(&[name.to_owned()], &links()).unwrap();
-    let mut found = on_link_prefixes(&ports_of("br-cam"), &prefixes);
+    let mut found = on_link_prefixes(ports_of("br-cam").iter(), &prefixes);
     found.sort();
     assert_eq!(found, [net("192.168.1.0/24"), net("192.168.2.0/24"), net("fd00:1::/64")]);
-    assert_eq!(on_link_prefixes(&ports_of("eth0"), &prefixes), [net("203.0.113.0/24")]);
-    assert_eq!(on_link_prefixes(&ports_of("eth0.20"), &prefixes), []);
+    assert_eq!(on_link_prefixes(ports_of("eth0").iter(), &prefixes), [net("203.0.113.0/24")]);
+    assert_eq!(on_link_prefixes(ports_of("eth0.20").iter(), &prefixes), []);
 }
 
 #[test]

@@ -13,7 +13,8 @@ impl Source for Fake {
     async fn snapshot(&self) -> Result<Snapshot, String> {
         self.0.clone()?;
         let config = crate::config::Config::parse("camfence.toml".as_ref(), "[fence]\n").unwrap();
-        Ok(Snapshot::new(&config, Standing { ports: vec![], cameras: BTreeMap::new() }))
+        let standing = Standing { ports: vec![], cameras: BTreeMap::new() };
+        Ok(Snapshot::new(&config, standing, BTreeMap::new()))
     }
 }
 

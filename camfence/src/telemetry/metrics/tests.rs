@@ -4,7 +4,7 @@ use camfence_common::abi::CameraCounters;
 
 use super::*;
 use crate::{
-    fence::{PortState, Strangers},
+    fence::{PortState, Side, Strangers},
     policy::topology::{Attached, Mode as AttachMode, XdpMode},
 };
 
@@ -20,6 +20,10 @@ name = 'the "drive" \ way'
 mac = "b0:c5:54:25:5b:0f"
 name = "silent"
 "#;
+
+const fn side(attached: Option<Attached>) -> Side {
+    Side { attached, doubt: None }
+}
 
 fn live(counters: &CameraCounters) -> LiveCamera {
     LiveCamera { counters: *counters, mode: Mode::Enforce, opened: None }
@@ -42,15 +46,15 @@ fn standing() -> Standing {
     let port1 = PortState {
         name: "port1".into(),
         ifindex: Some(1),
-        outbound: Some(Attached::xdp(XdpMode::Native)),
-        inbound: Some(Attached::tc(AttachMode::Tcx)),
+        outbound: side(Some(Attached::xdp(XdpMode::Native))),
+        inbound: side(Some(Attached::tc(AttachMode::Tcx))),
         strangers,
     };
     let gone = PortState {
         name: "gone".into(),
         ifindex: None,
-        outbound: None,
-        inbound: None,
+        outbound: side(None),
+        inbound: side(None),
         strangers: None,
     };
     Standing { ports: vec![port1, gone], cameras }
@@ -62,7 +66,8 @@ fn encoded(format: Format) -> String {
 
 fn text_of(standing: Standing, format: Format) -> String {
     let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
-    Snapshot::new(&config, standing).encode(format).unwrap()
+    let unfenced = BTreeMap::from([("port1".into(), Duration::from_millis(1250))]);
+    Snapshot::new(&config, standing, unfenced).encode(format).unwrap()
 }
 
 const SAMPLES: &[&str] = &[
@@ -77,6 +82,7 @@ const SAMPLES: &[&str] = &[
     r#"camfence_enforcing{interface="port1",direction="outbound",hook="xdp",mode="native"} 1"#,
     r#"camfence_enforcing{interface="port1",direction="inbound",hook="tc",mode="tcx"} 1"#,
     r#"camfence_enforcing{interface="gone",direction="outbound",hook="",mode=""} 0"#,
+    r#"camfence_unfenced_seconds_total{interface="port1"} 1.25"#,
     concat!("camfence_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
 ];
 
@@ -112,6 +118,9 @@ fn nothing_is_enforced_where_all_that_is_judged_is_audited() {
     assert_eq!(enforcing(with(Mode::Audit, Mode::Audit)), 0);
     assert_eq!(enforcing(with(Mode::Audit, Mode::Enforce)), 2, "a seal drops");
     assert_eq!(enforcing(with(Mode::Enforce, Mode::Audit)), 2);
+    let mut doubted = with(Mode::Enforce, Mode::Enforce);
+    doubted.ports[0].inbound.doubt = Some("a frame that has to be dropped passed".into());
+    assert_eq!(enforcing(doubted), 1, "the canary passed");
     let mut none = with(Mode::Audit, Mode::Audit);
     none.cameras.clear();
     assert_eq!(enforcing(none), 0, "strangers alone");

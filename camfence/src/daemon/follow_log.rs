@@ -1,0 +1,90 @@
+//! Says in the log what following the interfaces came to: each thing once.
+
+use std::{collections::BTreeSet, mem, time::Instant};
+
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::{
+    protocol::Failure,
+    unfenced::{Note, Unfenced},
+};
+use crate::{
+    fence::{Followed, Report},
+    operations::OperationError,
+};
+
+/// What was said, so that it is not said again.
+pub(super) struct FollowLog {
+    unfenced: watch::Sender<Unfenced>,
+    failure: Option<String>,
+    waiting: BTreeSet<String>,
+    renamed: BTreeSet<(String, String)>,
+}
+
+impl FollowLog {
+    pub(super) fn new(unfenced: watch::Sender<Unfenced>) -> Self {
+        let (waiting, renamed) = (BTreeSet::new(), BTreeSet::new());
+        Self { unfenced, failure: None, waiting, renamed }
+    }
+
+    /// Takes in what was seen since interfaces were heard to have changed, or since it was begun to look.
+    pub(super) fn followed(&mut self, noticed: Instant, followed: &Followed) {
+        if self.failure.take().is_some() {
+            info!("interfaces are followed again");
+        }
+        if let Some(broken) = &followed.repaired {
+            error!("the fence was broken and has been made anew: {broken}");
+        }
+        self.report(&followed.report);
+        self.unfenced.send_modify(|unfenced| {
+            for note in unfenced.observe(noticed, Instant::now(), &followed.ports) {
+                tell(&note);
+            }
+        });
+    }
+
+    /// Takes in that it failed.
+    pub(super) fn failed(&mut self, error: &OperationError) -> Failure {
+        let failure = Failure::from(error);
+        if self.failure.as_ref() != Some(&failure.message) {
+            error!("interfaces cannot be followed: {failure}");
+            self.failure = Some(failure.message.clone());
+        }
+        failure
+    }
+
+    fn report(&mut self, report: &Report) {
+        for (what, ports) in [("fenced", &report.attached), ("no longer fenced", &report.detached)]
+        {
+            if !ports.is_empty() {
+                info!("{what}: {}", ports.join(", "));
+            }
+        }
+        if report.replaced || report.added > 0 {
+            info!("the policy has been brought in line with the ports and their networks");
+        }
+        for notice in &report.notices {
+            warn!("{notice}");
+        }
+        let waiting = report.unfenced.values().cloned().collect();
+        let before = mem::replace(&mut self.waiting, waiting);
+        for problem in self.waiting.difference(&before) {
+            warn!("not fenced, and tried again: {problem}");
+        }
+        let renamed = report.renamed.iter().cloned().collect();
+        let before = mem::replace(&mut self.renamed, renamed);
+        for (name, new_name) in self.renamed.difference(&before) {
+            warn!("{name} is called {new_name} now: it stays fenced until a reload says otherwise");
+        }
+    }
+}
+
+fn tell(note: &Note) {
+    match note {
+        Note::NotEnforcing { port, problem } => error!("{port} is NOT ENFORCING: {problem}"),
+        Note::Enforcing { port, after } => {
+            warn!("{port} is enforcing; it was not for up to {:.3} s", after.as_secs_f64());
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! State of maps that others take the place of: read, whatever version made them, and written to the
+//! new ones.
+//!
+//! What programs only read, the deadlines, is copied before the switch. What they write is complete
+//! when no program works on the old maps any more: it is read then, and set beside what the new maps
+//! count from zero. Setting it twice is the same as once, so that whoever finds a switch half done
+//! does it again.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use aya::maps::{Array, MapData};
+use camfence_common::{
+    abi::{ABI, Camera, CameraCounters, Sighting, SightingKey, Subject, names},
+    limits::MAX_SIGHTINGS,
+};
+
+use super::{
+    error::{KernelError, Result, Tried as _},
+    maps::{
+        CameraMap, CarriedMap, CounterArray, LIVE, Maps, SightingMap, abi, cameras_in, carried_in,
+        counters_in, join, open, sightings_in,
+    },
+    root::{Generation, Root},
+};
+
+/// The maps of ABI 2 are those of ABI 3, but for what was carried over to them.
+///
+/// A change of a shape that is read here keeps the old one here, for the numbers that had it.
+const WITHOUT_CARRIED: u32 = 2;
+const _: () = assert!(ABI == WITHOUT_CARRIED + 1);
+
+/// Maps that others take the place of.
+pub(crate) struct Old {
+    cameras: BTreeMap<Subject, Camera>,
+    deadlines: Array<MapData, u64>,
+    counters: CounterArray,
+    sightings: SightingMap,
+    /// What they took over themselves.
+    carried: Option<(CarriedMap, SightingMap)>,
+}
+
+/// What there is to carry over.
+pub(crate) enum Before {
+    /// No fence stood.
+    Nothing,
+    /// All of these maps.
+    Known(Box<Old>),
+    /// There were maps, but nothing can be read from them, for this reason.
+    Lost(KernelError),
+}
+
+impl Before {
+    /// Opens the maps of the generation in use, if there is one.
+    pub(crate) fn open(root: &Root) -> Result<Self> {
+        let Some(generation) = root.current()? else { return Ok(Self::Nothing) };
+        let found = match abi(&generation)? {
+            Some(abi) => abi,
+            // One with a number was ready when it was put in use.
+            None if generation.number() > 0 => {
+                let path = generation.map(names::STATE);
+                return Ok(Self::Lost(KernelError::Damaged { path }));
+            }
+            None => return Ok(Self::Nothing),
+        };
+        match Old::open(&generation, found) {
+            Ok(Some(old)) => Ok(Self::Known(Box::new(old))),
+            Ok(None) => Ok(Self::Lost(KernelError::OtherAbi { path: root.path().into(), found })),
+            Err(error @ KernelError::Damaged { .. }) => Ok(Self::Lost(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The cameras that there were, and what stood for unknown sources, as far as it is known.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = Subject> {
+        let old = if let Self::Known(old) = self { Some(old) } else { None };
+        old.into_iter().flat_map(|old| old.cameras.keys().copied())
+    }
+}
+
+impl Old {
+    /// The maps of a generation; none if this version does not know their shapes.
+    fn open(generation: &Generation, abi: u32) -> Result<Option<Self>> {
+        let carried = match abi {
+            WITHOUT_CARRIED => None,
+            ABI => Some((open(generation, names::CARRIED)?, open(generation, names::SEEN)?)),
+            _ => return Ok(None),
+        };
+        // If a replacement of this map was not finished, the next has no slot that this has not.
+        let live: CameraMap = open(generation, LIVE)?;
+        Ok(Some(Self {
+            cameras: cameras_in(&live)?,
+            deadlines: open(generation, names::DEADLINES)?,
+            counters: open(generation, names::COUNTERS)?,
+            sightings: open(generation, names::SIGHTINGS)?,
+            carried,
+        }))
+    }
+
+    /// Copies until when cameras are opened.
+    pub(crate) fn copy_deadlines(&self, to: &mut Maps) -> Result<()> {
+        for (subject, camera) in to.cameras()? {
+            if let Some(Camera { slot, .. }) = self.cameras.get(&subject) {
+                let deadline = self.deadlines.get(slot, 0);
+                let deadline = deadline.tried(|| format!("reading the deadline of slot {slot}"))?;
+                to.set_deadline(camera.slot, deadline)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets what was counted and seen. Only when no program works on the old maps any more, and
+    /// none of the cameras has changed in the new ones.
+    pub(crate) fn carry_counts(&self, to: &mut Maps) -> Result<()> {
+        for (subject, camera) in to.cameras()? {
+            if let Some(Camera { slot, .. }) = self.cameras.get(&subject) {
+                to.set_carried(camera.slot, &self.counters(*slot)?)?;
+            }
+        }
+        for (key, sighting) in self.sightings()? {
+            to.set_seen(key, sighting)?;
+        }
+        Ok(())
+    }
+
+    fn counters(&self, slot: u32) -> Result<CameraCounters> {
+        let mut sum = counters_in(&self.counters, slot)?;
+        if let Some((carried, _)) = &self.carried {
+            sum.add(&carried_in(carried, slot)?);
+        }
+        Ok(sum)
+    }
+
+    /// The unknown sources that were seen last, as many as are remembered.
+    fn sightings(&self) -> Result<Vec<(SightingKey, Sighting)>> {
+        let mut sightings = sightings_in(&self.sightings)?;
+        if let Some((_, seen)) = &self.carried {
+            join(&mut sightings, sightings_in(seen)?);
+        }
+        let mut sightings: Vec<_> = sightings.into_iter().collect();
+        sightings.sort_by_key(|(_, sighting)| Reverse(sighting.last));
+        sightings.truncate(MAX_SIGHTINGS as usize);
+        Ok(sightings)
+    }
+}

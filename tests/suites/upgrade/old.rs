@@ -1,0 +1,164 @@
+//! A fence as a version with ABI 2 left it: its programs, its shapes, its places of pins.
+
+use std::{fs, mem, path::Path, time::Duration};
+
+use anyhow::{Context as _, Result};
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Array, ArrayOfMaps, HashMap, MapData},
+    programs::{
+        LinkOrder, SchedClassifier, TcAttachType, Xdp,
+        links::FdLink,
+        tc::{self, NlOptions, TcAttachOptions, TcHandle},
+        xdp::XdpMode,
+    },
+};
+use bytemuck::bytes_of;
+use camfence::{
+    config::{Config, Unknown},
+    kernel::clock::since_boot,
+    policy::compile::{CompiledPolicy, Surroundings, compile},
+};
+use camfence_common::abi::Subject;
+use camfence_tests::Mac;
+
+use crate::fixture::{Attachment, Fence};
+
+static OBJECT: &[u8] = include_bytes!("../../fixtures/abi2.bpf.o");
+
+const ABI: u32 = 2;
+const MAX_CAMERAS: u32 = 1_024;
+/// Cameras, and unknown sources of ports.
+const SLOTS: u32 = MAX_CAMERAS + 128;
+const MAPS: [&str; 8] =
+    ["STATE", "CAMERAS", "PROFILES", "NAMES", "STRANGERS", "DEADLINES", "COUNTERS", "SIGHTINGS"];
+const HOSTS: [&str; 4] = ["driveway", "garage", "nvr", "gw"];
+/// Slots begin somewhere else than a new fence's.
+const FIRST_SLOT: u32 = 40;
+
+/// Keys and values of the maps, as bytes.
+type CameraMap = HashMap<MapData, [u8; 8], [u8; 176]>;
+const PROFILE: usize = 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8;
+
+/// Puts up a fence of ABI 2 with the configuration of `fence`, the unknown sources of the
+/// driveway's port sealed out, and a camera opened for so many seconds.
+pub(crate) fn stand(
+    fence: &Fence<'_>,
+    attachment: Attachment,
+    opened: Mac,
+    seconds: u64,
+) -> Result<()> {
+    let root = fence.bpffs.path();
+    fs::create_dir_all(root.join("maps"))?;
+    fs::create_dir_all(root.join("programs"))?;
+    let mut loader = EbpfLoader::new();
+    loader.map_max_entries("COUNTERS", SLOTS).map_max_entries("DEADLINES", SLOTS);
+    for name in MAPS {
+        loader.map_pin_path(name, root.join("maps").join(name));
+    }
+    let mut object = loader.load(OBJECT)?;
+    let text = fs::read_to_string(fence.camfence.config_path())?;
+    let config = Config::parse(&fence.camfence.config_path(), &text)?;
+    let ports = vec![(fence.ifindex("driveway")?, Unknown::Drop)];
+    let policy = compile(&config, &Surroundings { ports, ..Surroundings::default() })?;
+    write(&mut object, root, &policy, opened, seconds)?;
+    for (program, pin) in [
+        ("outbound_xdp_frags", "outbound_xdp"),
+        ("outbound_tc", "outbound_tc"),
+        ("inbound_tc", "inbound_tc"),
+    ] {
+        let program = object.program_mut(program).context("the program")?;
+        let pin = root.join("programs").join(pin);
+        match program {
+            aya::programs::Program::Xdp(xdp) => {
+                xdp.load()?;
+                xdp.pin(pin)?;
+            }
+            aya::programs::Program::SchedClassifier(tc) => {
+                tc.load()?;
+                tc.pin(pin)?;
+            }
+            _ => anyhow::bail!("a program of another kind"),
+        }
+    }
+    for host in HOSTS {
+        let (port, ifindex) = (fence.lab.port(host), fence.ifindex(host)?);
+        let links = root.join("links").join(ifindex.to_string());
+        fs::create_dir_all(&links)?;
+        fence.lab.box_ns().run(|| attach(&mut object, attachment, port, &links))?;
+    }
+    Ok(())
+}
+
+fn write(
+    object: &mut Ebpf,
+    root: &Path,
+    policy: &CompiledPolicy,
+    opened: Mac,
+    seconds: u64,
+) -> Result<()> {
+    let mut profiles: Array<_, [u8; PROFILE]> =
+        Array::try_from(object.map_mut("PROFILES").context("PROFILES")?)?;
+    for (index, profile) in policy.profiles.iter().enumerate() {
+        let table: [u8; PROFILE] = bytes_of(&profile.table).try_into()?;
+        profiles.set(u32::try_from(index)?, table, 0)?;
+    }
+    let mut strangers: Array<_, u32> =
+        Array::try_from(object.map_mut("STRANGERS").context("STRANGERS")?)?;
+    strangers.set(0, 1, 0)?;
+    let mut live = CameraMap::create(SLOTS, 0)?;
+    let mut deadlines: Array<_, u64> =
+        Array::try_from(object.map_mut("DEADLINES").context("DEADLINES")?)?;
+    for ((subject, camera), slot) in policy.cameras.iter().zip(FIRST_SLOT..) {
+        let camera = camfence_common::abi::Camera { slot, ..*camera };
+        let key: [u8; 8] = bytes_of(&subject.key()).try_into()?;
+        let value: [u8; 176] = bytes_of(&camera).try_into()?;
+        live.insert(key, value, 0)?;
+        if *subject == Subject::Camera(camfence_common::mac::Mac(opened.0)) {
+            let until = since_boot() + Duration::from_secs(seconds);
+            deadlines.set(slot, u64::try_from(until.as_nanos())?, 0)?;
+        }
+    }
+    let mut cameras: ArrayOfMaps<_, CameraMap> =
+        ArrayOfMaps::try_from(object.map_mut("CAMERAS").context("CAMERAS")?)?;
+    cameras.set(0, &live, 0)?;
+    live.pin(root.join("maps/live"))?;
+    let mut state: Array<_, [u32; 2]> = Array::try_from(object.map_mut("STATE").context("STATE")?)?;
+    state.set(0, [ABI, MAX_CAMERAS], 0)?;
+    Ok(())
+}
+
+fn attach(object: &mut Ebpf, attachment: Attachment, port: &str, links: &Path) -> Result<()> {
+    let mode = match attachment {
+        Attachment::XdpNative => Some(XdpMode::Driver),
+        Attachment::XdpGeneric => Some(XdpMode::Skb),
+        Attachment::Tcx | Attachment::Clsact => None,
+    };
+    if let Some(mode) = mode {
+        let program = object.program_mut("outbound_xdp_frags").context("the XDP program")?;
+        let program: &mut Xdp = program.try_into()?;
+        let id = program.attach(port, mode)?;
+        FdLink::try_from(program.take_link(id)?)?.pin(links.join("outbound_xdp"))?;
+    }
+    for (name, at) in [("outbound_tc", TcAttachType::Ingress), ("inbound_tc", TcAttachType::Egress)]
+    {
+        if mode.is_some() && at == TcAttachType::Ingress {
+            continue;
+        }
+        let program = object.program_mut(name).context("the TC program")?;
+        let program: &mut SchedClassifier = program.try_into()?;
+        if attachment == Attachment::Clsact {
+            let _ = tc::qdisc_add_clsact(port);
+            let handle = TcHandle::new(0, 0xcf);
+            let options = NlOptions { priority: 1, handle, classid: None };
+            let options = TcAttachOptions::Netlink(options);
+            let id = program.attach_with_options(port, at, options)?;
+            mem::forget(program.take_link(id)?);
+        } else {
+            let order = TcAttachOptions::TcxOrder(LinkOrder::first());
+            let id = program.attach_with_options(port, at, order)?;
+            FdLink::try_from(program.take_link(id)?)?.pin(links.join(name))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! `cargo xtask dist`: a Debian package.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    build,
+    run::{cargo, show, workspace},
+    setup,
+};
+
+/// Where the assets that camfence/Cargo.toml names are put together.
+const STAGE: &str = "target/dist";
+
+/// Packages the release build of camfence, or another program.
+pub(crate) fn run(program: Option<&Path>) -> Result<()> {
+    setup::run()?;
+    setup::cargo_deb()?;
+    let program = match program {
+        Some(program) => program.to_path_buf(),
+        None => build::camfence(true)?,
+    };
+    let stage = workspace().join(STAGE);
+    if stage.exists() {
+        fs::remove_dir_all(&stage).with_context(|| format!("emptying {}", stage.display()))?;
+    }
+    let generated = stage.join("generated");
+    show(Command::new(&program).arg("generate").arg(&generated))?;
+    show(Command::new("strip").arg("-o").arg(stage.join("camfence")).arg(&program))?;
+    let package = package(&stage)?;
+    println!("packaged {}", package.display());
+    Ok(())
+}
+
+/// Makes the package of what is staged; says where it is.
+fn package(stage: &Path) -> Result<PathBuf> {
+    show(
+        cargo()
+            .args(["deb", "--package", "camfence", "--no-build", "--no-strip", "--quiet"])
+            .arg("--output")
+            .arg(stage),
+    )?;
+    let files = fs::read_dir(stage).with_context(|| format!("listing {}", stage.display()))?;
+    let mut files = files.flatten().map(|entry| entry.path());
+    files.find(|path| path.extension() == Some("deb".as_ref())).context("cargo-deb made no package")
+}
