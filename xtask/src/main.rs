@@ -13,6 +13,7 @@ mod setup;
 mod test;
 #[path = "../../camfence/build/toolchain.rs"]
 mod toolchain;
+mod vm;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -57,6 +58,11 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Run the tests on other kernels, under qemu (needs root, and Debian for its kernels)
+    ///
+    /// Debian's 5.10, 6.1, 6.12 and its newest kernel. Without 6.1 or 6.12 the run has failed;
+    /// another that cannot be had is skipped.
+    Vm(vm::Arguments),
     /// Show camfence at work in network namespaces (needs root)
     Demo,
     /// Make up inputs for the verdict, the configuration and the capture reader (needs g++)
@@ -86,6 +92,7 @@ fn main() -> ExitCode {
         Command::Break { seconds, seed } => {
             breaking::run(seconds, seed).map(|()| ExitCode::SUCCESS)
         }
+        Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
         Command::Fuzz { target, seconds } => {
             fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
