@@ -469,7 +469,7 @@ fn is_same(pin: &Path, other: &ProgramInfo, cameras: u32) -> Result<bool> {
 pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
     let mut own = Vec::new();
     for name in NAMES {
-        own.extend(ids(root, name)?);
+        own.extend(pinned_ids(root, name)?);
     }
     Ok(own)
 }
@@ -477,7 +477,6 @@ pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
 /// Whether the pinned programs have the same instructions as those of an object. None if none are
 /// pinned.
 pub(super) fn are_pinned(object: &mut Object, root: &Root) -> Result<Option<bool>> {
-    let Some(generation) = root.current()? else { return Ok(None) };
     let others = [
         (names::OUTBOUND_XDP, object.xdp()?.info()),
         (names::OUTBOUND_TC, object.tc(names::OUTBOUND_TC)?.info()),
