@@ -88,7 +88,7 @@ fn without_a_fence_it_is_never_ready() -> Result<()> {
 
 #[test]
 fn it_gives_signs_of_life_at_half_the_interval() -> Result<()> {
-    const WATCHDOG: Duration = Duration::from_millis(1_000);
+    const WATCHDOG: Duration = Duration::from_secs(1);
     let home = Home::new()?;
     let camfence = home.camfence()?;
     let (manager, daemon) = Manager::start(&camfence, Some(WATCHDOG))?;
