@@ -92,6 +92,7 @@ fn break_it(tcx: bool) -> Result<()> {
         build: 0,
         max_cameras: home::MAX_CAMERAS,
         accounts: vec![],
+        understated: 0,
         action: "start",
     };
     scene.configure()?;
@@ -156,6 +157,8 @@ fn finish(scene: &Scene<'_>, overrun: u64, elapsed: Duration, long: bool) -> Res
     if !is_idle {
         println!("the machine is too busy to judge short times by; only the longest are");
     }
+    let understated = scene.understated;
+    ensure!(understated == 0 || !is_idle, "{understated} times the daemon told of too little");
     let leaks = scene.traffic.leaks();
     for times in [scene.windows.durations(&leaks), scene.accounts.clone()] {
         for (name, times) in report::by_action(&times) {

@@ -36,6 +36,7 @@ pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Durat
             "{what}: by the daemon's own account, {median} in the median and {max} at the most"
         );
     }
+    println!("times that the daemon told of too little: {}", scene.understated);
     let outcome = scene.traffic.bystander.outcome();
     let rate = outcome.rate(elapsed);
     println!("{table}");
