@@ -42,7 +42,7 @@ pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Durat
     println!("{table}");
     println!("leaks while fenced: 0; counters compared: {}", scene.books.compared);
     println!(
-        "bystander: {} sent, {} arrived, {} out of order, {rate:.0} a second of {} ({} stalls, {} retries); lost by the harness: {} + {overrun}",
+        "bystander: {} sent, {} arrived, {} out of order, {rate} a second of {} ({} stalls, {} retries); lost by the harness: {} + {overrun}",
         outcome.sent,
         outcome.arrived,
         outcome.disordered,
@@ -61,7 +61,9 @@ pub(crate) fn by_action(
     for (action, duration) in durations {
         sorted.entry(*action).or_default().push(*duration);
     }
-    sorted.values_mut().for_each(|durations| durations.sort());
+    for durations in sorted.values_mut() {
+        durations.sort();
+    }
     sorted
 }
 

@@ -102,10 +102,9 @@ impl Scene<'_> {
         let outcome = self.verb(arguments)?;
         let lines: Vec<_> = outcome.stderr.lines().collect();
         let plain = match lines.as_slice() {
-            [error] => error.starts_with("error: "),
             [error, hint] => error.starts_with("error: ") && hint.starts_with("hint: "),
-            // An error of the configuration shows where.
-            [error, .., _] => error.starts_with("error: "),
+            // One of the configuration shows where.
+            [error, ..] => error.starts_with("error: "),
             [] => false,
         };
         ensure!(outcome.code == Some(1) && plain, "{arguments:?}: {outcome:?}");
