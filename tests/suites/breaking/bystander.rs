@@ -165,8 +165,8 @@ impl Arrived {
 
 impl Outcome {
     /// Frames sent a second.
-    pub(crate) fn rate(&self, elapsed: Duration) -> f64 {
-        self.sent as f64 / elapsed.as_secs_f64()
+    pub(crate) fn rate(&self, elapsed: Duration) -> u64 {
+        self.sent * 1000 / u64::try_from(elapsed.as_millis()).map_or(u64::MAX, |ms| ms.max(1))
     }
 
     /// Fails unless all frames arrived, once each. `overrun` were lost on the way by a queue that

@@ -36,12 +36,13 @@ pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Durat
             "{what}: by the daemon's own account, {median} in the median and {max} at the most"
         );
     }
+    println!("times that the daemon told of too little: {}", scene.understated);
     let outcome = scene.traffic.bystander.outcome();
     let rate = outcome.rate(elapsed);
     println!("{table}");
     println!("leaks while fenced: 0; counters compared: {}", scene.books.compared);
     println!(
-        "bystander: {} sent, {} arrived, {} out of order, {rate:.0} a second of {} ({} stalls, {} retries); lost by the harness: {} + {overrun}",
+        "bystander: {} sent, {} arrived, {} out of order, {rate} a second of {} ({} stalls, {} retries); lost by the harness: {} + {overrun}",
         outcome.sent,
         outcome.arrived,
         outcome.disordered,
@@ -60,7 +61,9 @@ pub(crate) fn by_action(
     for (action, duration) in durations {
         sorted.entry(*action).or_default().push(*duration);
     }
-    sorted.values_mut().for_each(|durations| durations.sort());
+    for durations in sorted.values_mut() {
+        durations.sort();
+    }
     sorted
 }
 

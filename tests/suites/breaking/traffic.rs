@@ -232,25 +232,18 @@ impl<'a> Traffic<'a> {
         while !self.deaf.load(SeqCst) {
             for (i, watch) in self.watches.iter().enumerate() {
                 watch.capture_heads(|frame| self.at_watch(WATCHES[i], frame))?;
-                self.check_capture(watch)?;
+                check_capture(watch)?;
             }
             for (i, camera) in self.cameras.iter().enumerate() {
                 let cable = lock(&camera.cable).clone();
                 if let Some(cable) = cable {
                     cable.capture_heads(|frame| self.at_camera(CAMERAS[i].name, frame))?;
-                    self.check_capture(&cable)?;
+                    check_capture(&cable)?;
                 }
             }
             self.sweeps.fetch_add(1, SeqCst);
             thread::sleep(2 * PERIOD);
         }
-        Ok(())
-    }
-
-    /// A frame that is not captured could have been a leak.
-    fn check_capture(&self, port: &RawPort) -> Result<()> {
-        let lost = port.lost()?;
-        ensure!(lost == 0, "{port:?}: the capture had no room for {lost} frames");
         Ok(())
     }
 
@@ -265,14 +258,10 @@ impl<'a> Traffic<'a> {
     }
 
     fn at_camera(&self, name: &'static str, frame: &[u8]) {
-        match Stamp::read(frame) {
-            // Others' are flooded to it while nobody knows where those are.
-            Some(stamp) if stamp.kind == Kind::Inbound => {
-                if CAMERAS[usize::from(stamp.camera)].name == name {
-                    self.leaked(stamp, name);
-                }
-            }
-            _ => {}
+        // Others' are flooded to it while nobody knows where those are.
+        let own = |stamp: &Stamp| CAMERAS[usize::from(stamp.camera)].name == name;
+        if let Some(stamp) = Stamp::read(frame).filter(|s| s.kind == Kind::Inbound && own(s)) {
+            self.leaked(stamp, name);
         }
     }
 
@@ -312,6 +301,13 @@ impl Drop for Flowing<'_, '_> {
         thread::sleep(LAST_ARRIVALS);
         self.0.deaf.store(true, SeqCst);
     }
+}
+
+/// A frame that is not captured could have been a leak.
+fn check_capture(port: &RawPort) -> Result<()> {
+    let lost = port.lost()?;
+    ensure!(lost == 0, "{port:?}: the capture had no room for {lost} frames");
+    Ok(())
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
