@@ -14,13 +14,16 @@ use camfence_common::{
     wire::{ethernet::MAX_TAGS, extension::MAX_EXTENSIONS},
 };
 
-use crate::config::{Config, ConfigError, Dns, MAX_FILE_BYTES, PRESETS};
+use crate::{
+    config::{Config, ConfigError, Dns, MAX_FILE_BYTES, PRESETS},
+    doctor::Check,
+};
 
 /// A list's name, and what makes it.
 type List = (&'static str, fn() -> String);
 
 /// The documents, and their lists.
-const DOCUMENTS: [(&str, &[List]); 2] = [
+const DOCUMENTS: [(&str, &[List]); 3] = [
     ("README.md", &[("reasons", reasons)]),
     (
         "docs/policy.md",
@@ -32,6 +35,7 @@ const DOCUMENTS: [(&str, &[List]); 2] = [
             ("limits", limits),
         ],
     ),
+    ("docs/doctor.md", &[("checks", checks)]),
 ];
 
 fn path(document: &str) -> PathBuf {
@@ -85,6 +89,11 @@ fn reasons() -> String {
         vec![code(reason.name()), effect.to_owned(), description]
     };
     table(&["reason", "frame", "what it means"], Reason::ALL.map(row))
+}
+
+fn checks() -> String {
+    let row = |check: Check| vec![code(check.id()), check.about().to_owned()];
+    table(&["id", "what is looked at, and how bad it is if it is otherwise"], Check::ALL.map(row))
 }
 
 fn presets() -> String {

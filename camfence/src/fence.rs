@@ -230,6 +230,15 @@ impl Standing {
     }
 }
 
+/// How a fence that stands differs from what a configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Differences {
+    /// Cameras that the fence has room for.
+    pub max_cameras: u32,
+    /// Whether the kernel's policy is another.
+    pub policy: bool,
+}
+
 /// What should be.
 struct Target {
     ports: Ports,
@@ -405,6 +414,16 @@ impl Fence {
         Ok(Sightings { watched, seen })
     }
 
+    /// How the fence that stands differs from what the configuration says.
+    pub async fn differences(&self, config: &Config) -> Result<Differences> {
+        let maps = Maps::open(&self.root)?;
+        let links = self.netlink.links().await?;
+        let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
+        let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
+        let changes = diff(&maps.observe()?, &policy);
+        Ok(Differences { max_cameras: maps.max_cameras()?, policy: !changes.is_empty() })
+    }
+
     /// Brings a fence whose maps fit in line with this version's programs and the configuration.
     async fn bring_in_line(
         &self,
@@ -414,6 +433,8 @@ impl Fence {
         report: &mut Report,
     ) -> Result<()> {
         if let Some(generation) = self.root.current()? {
+            // Somebody may have removed what was pinned there.
+            generation.create()?;
             let mut object = Object::load(&Options {
                 max_cameras: config.fence.max_cameras,
                 generation: Some(&generation),

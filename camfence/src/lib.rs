@@ -10,6 +10,7 @@ pub mod config;
 pub mod daemon;
 #[cfg(test)]
 mod docs;
+pub mod doctor;
 pub mod explain;
 pub mod fence;
 pub mod kernel;

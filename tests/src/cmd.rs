@@ -104,6 +104,11 @@ impl<'a> Camfence<'a> {
         self
     }
 
+    /// The same for one that is in use.
+    pub fn set_program(&mut self, program: impl Into<PathBuf>) {
+        self.program = Some(program.into());
+    }
+
     /// Uses a configuration elsewhere than in a directory of its own.
     #[must_use]
     pub fn with_config(mut self, path: impl Into<PathBuf>) -> Self {

@@ -4,6 +4,7 @@
 //!   namespace of its own, gone when the value that describes them is dropped.
 //! - [`bpffs`]: a private bpf filesystem for one test.
 //! - [`frame`]: Ethernet frames that read like sentences.
+//! - [`kernel`]: what the running kernel has, and tests that skip themselves without it.
 //! - [`judge`]: a frame judged by the core on the host and by the programs in the kernel.
 //! - [`model`]: a second verdict, written from the rules, that shares no code with the core.
 //! - [`wire`]: complete frames into and out of an interface.
@@ -21,6 +22,7 @@ mod ethtool;
 pub mod frame;
 pub mod home;
 pub mod judge;
+pub mod kernel;
 pub mod lab;
 mod leftovers;
 pub mod model;

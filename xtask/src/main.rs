@@ -1,6 +1,7 @@
 //! What people and CI run: `cargo xtask COMMAND`.
 
 mod apt;
+mod breaking;
 mod build;
 mod demo;
 mod dist;
@@ -12,6 +13,7 @@ mod setup;
 mod test;
 #[path = "../../camfence/build/toolchain.rs"]
 mod toolchain;
+mod vm;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -47,6 +49,20 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Break the fence on purpose while frames flow, over and over (needs root)
+    Break {
+        /// How long
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        /// Repeats a run that printed this
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Run the tests on other kernels, under qemu (needs root, and Debian for its kernels)
+    ///
+    /// Debian's 5.10, 6.1, 6.12 and its newest kernel. Without 6.1 or 6.12 the run has failed;
+    /// another that cannot be had is skipped.
+    Vm(vm::Arguments),
     /// Show camfence at work in network namespaces (needs root)
     Demo,
     /// Make up inputs for the verdict, the configuration and the capture reader (needs g++)
@@ -73,6 +89,10 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
         Command::Dist { program } => dist::run(program.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Test { arguments } => test::run(&arguments),
+        Command::Break { seconds, seed } => {
+            breaking::run(seconds, seed).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
         Command::Fuzz { target, seconds } => {
             fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)

@@ -1,6 +1,10 @@
 //! The results in `cargo test`'s output.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
+
+/// What a test that finds out when it runs that it cannot says before its name and the reason: see
+/// `camfence_tests::skip`. cargo counts it as passed.
+const SKIPPED: &str = "skipped: ";
 
 /// Every suite that ran, in order.
 #[derive(Default)]
@@ -14,6 +18,10 @@ struct Suite {
     name: String,
     counts: Counts,
     seconds: f64,
+    /// What was skipped, and why, that cargo does not know of.
+    reasons: Vec<String>,
+    /// How many of those are in the counts.
+    told: usize,
     /// How many tests were announced whose results are still to come. Documentation tests come
     /// in several batches.
     announced: Option<u64>,
@@ -38,6 +46,19 @@ impl Results {
         }
     }
 
+    /// Counts something that could not be had as skipped, and says so.
+    pub(crate) fn skip(&mut self, name: &str, reason: &str) {
+        let counts = Counts { skipped: 1, ..Counts::default() };
+        let (name, reasons) = (name.to_owned(), vec![format!("all of it: {reason}")]);
+        self.suites.push(Suite { name, counts, reasons, batches: 1, ..Suite::default() });
+    }
+
+    /// Counts something that went wrong as a failure, and says so.
+    pub(crate) fn fail(&mut self, name: &str, reason: &str) {
+        eprintln!("error: {name}: {reason}");
+        self.suites.push(Suite { name: name.into(), ..Suite::default() });
+    }
+
     /// Whether at least one test ran and nothing failed, `cargo` itself (which also builds the
     /// tests) included.
     pub(crate) fn passed(&self, cargo: bool) -> bool {
@@ -55,6 +76,9 @@ impl Results {
             // Writing to a String cannot fail.
             let _ =
                 writeln!(report, "{passed:>8}{failed:>8}{skipped:>9}{seconds:>9.2}  {name}{note}");
+        }
+        for suite in &self.suites {
+            suite.report_skipped(&mut report);
         }
         let totals = self.totals(cargo);
         if totals.failed > self.counted().failed {
@@ -94,8 +118,28 @@ impl Suite {
         {
             self.announced = None;
             self.batches += 1;
-            self.counts = self.counts.plus(counts);
+            let skipped = self.reasons.len() - self.told;
+            self.told = self.reasons.len();
+            self.counts = self.counts.plus(counts.skipping(skipped as u64));
             self.seconds += seconds;
+        } else if let Some(reason) = line.strip_prefix(SKIPPED) {
+            self.reasons.push(reason.to_owned());
+        }
+    }
+
+    /// A line for each reason, with how many tests have it.
+    fn report_skipped(&self, report: &mut String) {
+        let mut tests: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for reason in &self.reasons {
+            let (test, why) = reason.split_once(": ").unwrap_or(("", reason));
+            tests.entry(why).or_default().push(test);
+        }
+        for (why, tests) in tests {
+            let tests = match tests.as_slice() {
+                [one] => (*one).to_owned(),
+                many => format!("{} tests", many.len()),
+            };
+            let _ = writeln!(report, "SKIPPED  {}: {tests}: {why}", self.name);
         }
     }
 
@@ -121,6 +165,12 @@ impl Counts {
             failed: self.failed + other.failed,
             skipped: self.skipped + other.skipped,
         }
+    }
+
+    /// The same, where so many of those that passed had skipped themselves.
+    fn skipping(self, skipped: u64) -> Self {
+        let skipped = skipped.min(self.passed);
+        Self { passed: self.passed - skipped, skipped: self.skipped + skipped, ..self }
     }
 
     fn sum(self) -> u64 {
@@ -209,6 +259,26 @@ mod tests {
         assert_eq!(outcome("test result: as expected"), None);
         assert_eq!(announcement("running 1 test"), Some(1));
         assert_eq!(announcement("running late"), None);
+    }
+
+    #[test]
+    fn a_test_that_skips_itself_is_counted_and_named() {
+        let lines = [LIVE, "running 3 tests", "skipped: vlan::tags: no 8021q", OK];
+        let results = read(&lines);
+        assert_eq!(last_line(&results, true), "1 passed, 0 failed, 2 skipped");
+        let report = results.report(true);
+        assert!(report.contains("SKIPPED  live, tests/live.rs: vlan::tags: no 8021q"), "{report}");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_a_skip_and_what_went_wrong_a_failure() {
+        let mut results = read(&[LIVE, "running 3 tests", OK]);
+        results.skip("kernel 5.10", "Debian has none");
+        assert!(results.passed(true));
+        assert_eq!(last_line(&results, true), "2 passed, 0 failed, 2 skipped");
+        results.fail("kernel 6.1", "Debian has none");
+        assert!(!results.passed(true));
+        assert_eq!(last_line(&results, true), "2 passed, 1 failed, 2 skipped");
     }
 
     #[test]

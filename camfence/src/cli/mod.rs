@@ -5,6 +5,7 @@ mod add;
 mod change;
 mod check;
 mod close;
+mod doctor;
 mod down;
 mod explain;
 mod failure;
@@ -84,6 +85,8 @@ enum Verb {
     Unknown,
     /// Check the configuration
     Check,
+    /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
+    Doctor,
     /// Say what happens to a frame, and which line of the configuration decides
     Explain(explain::Arguments),
     /// Run captures through the programs and the policy; no interface is touched
@@ -140,6 +143,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Check => check::run(options),
+        Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),
         Verb::Replay(arguments) => replay::run(options, arguments),
         Verb::Generate(arguments) => generate::run(arguments),

@@ -64,7 +64,7 @@ impl Programs {
             root.current()?.ok_or_else(|| KernelError::Down { path: root.path().into() })?;
         let mut ours = BTreeMap::new();
         for name in NAMES {
-            ours.insert(name, ids(root, name)?);
+            ours.insert(name, pinned_ids(root, name)?);
         }
         Ok(Self {
             outbound_xdp: open_xdp(&generation.program(names::OUTBOUND_XDP))?,
@@ -287,7 +287,7 @@ async fn replace(root: &Root, pin: &Path, name: &str, netlink: &Netlink) -> Resu
         program.attach_to_link(link).map(drop).tried(|| what.into())
     })?;
     let new = id(program.info())?;
-    let old = ids(root, name)?;
+    let old = pinned_ids(root, name)?;
     for direction in Direction::ALL.into_iter().filter(|direction| tc_name(*direction) == name) {
         for port in netlink.links().await? {
             let filters = netlink.clsact_programs(port.index, side(direction)).await?;
@@ -440,7 +440,7 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The ids of the programs of a name that are pinned in any generation.
-fn ids(root: &Root, name: &str) -> Result<Vec<u32>> {
+pub(super) fn pinned_ids(root: &Root, name: &str) -> Result<Vec<u32>> {
     let mut ids = Vec::new();
     for generation in root.generations()? {
         for pin in [generation.program(name), next(&generation, name)] {
@@ -463,6 +463,36 @@ fn is_same(pin: &Path, other: &ProgramInfo, cameras: u32) -> Result<bool> {
     let what = || format!("comparing {}", pin.display());
     let pinned = ProgramInfo::from_pin(pin).tried(what)?;
     Ok(query::maps_of(pin)?.contains(&cameras) && pinned.tag() == other.tag())
+}
+
+/// The ids of the programs that are a fence's.
+pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
+    let mut own = Vec::new();
+    for name in NAMES {
+        own.extend(pinned_ids(root, name)?);
+    }
+    Ok(own)
+}
+
+/// Whether the pinned programs have the same instructions as those of an object. None if none are
+/// pinned.
+pub(super) fn are_pinned(object: &mut Object, root: &Root) -> Result<Option<bool>> {
+    let others = [
+        (names::OUTBOUND_XDP, object.xdp()?.info()),
+        (names::OUTBOUND_TC, object.tc(names::OUTBOUND_TC)?.info()),
+        (names::INBOUND_TC, object.tc(names::INBOUND_TC)?.info()),
+    ];
+    let Some(generation) = root.current()? else { return Ok(None) };
+    let mut same = None;
+    for (name, other) in others {
+        let pin = generation.program(name);
+        let what = || format!("comparing {}", pin.display());
+        if pin.try_exists().tried(what)? {
+            let pinned = ProgramInfo::from_pin(&pin).tried(what)?;
+            same = Some(same.unwrap_or(true) && pinned.tag() == other.tried(what)?.tag());
+        }
+    }
+    Ok(same)
 }
 
 fn id(info: std::result::Result<ProgramInfo, ProgramError>) -> Result<u32> {

@@ -9,17 +9,23 @@
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`query`] asks which programs run at a hook,
 //! - [`canary`] tries whether the attached programs enforce,
+//! - [`features`], [`neighbours`], [`offload`], [`flowtables`] and [`hooks`] see what `doctor` looks at,
 //! - [`runner`] runs single frames through the programs without an interface.
 
 pub mod canary;
 pub(crate) mod carry;
 pub mod clock;
 pub mod error;
+pub mod features;
+pub mod flowtables;
+pub mod hooks;
 pub mod links;
 pub mod maps;
 mod names;
+pub mod neighbours;
 pub mod netlink;
 pub mod object;
+pub mod offload;
 pub mod query;
 pub mod root;
 pub mod runner;

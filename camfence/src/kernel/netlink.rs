@@ -88,6 +88,11 @@ impl Netlink {
         Ok(Self { handle })
     }
 
+    /// For what else is asked.
+    pub(super) const fn handle(&self) -> &rtnetlink::Handle {
+        &self.handle
+    }
+
     /// All interfaces.
     pub async fn links(&self) -> Result<Vec<Link>> {
         let messages: Vec<LinkMessage> = self
@@ -179,7 +184,7 @@ pub struct ClsactProgram {
     pub name: String,
 }
 
-fn link(message: &LinkMessage) -> Option<Link> {
+pub(super) fn link(message: &LinkMessage) -> Option<Link> {
     let mut link = Link {
         index: message.header.index,
         name: String::new(),

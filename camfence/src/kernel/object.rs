@@ -118,6 +118,12 @@ impl Object {
         Ok(verified)
     }
 
+    /// Whether the kernel made machine code of the programs.
+    pub(crate) fn is_machine_code(&mut self) -> Result<bool> {
+        let what = || "reading what the kernel made of the programs".into();
+        Ok(self.tc(names::OUTBOUND_TC)?.info().tried(what)?.size_jitted() > 0)
+    }
+
     /// The loaded file, for its maps.
     pub(crate) fn ebpf(&mut self) -> &mut Ebpf {
         &mut self.ebpf

@@ -42,7 +42,7 @@ use super::error::{KernelError, Result, Tried};
 pub const DEFAULT: &str = "/sys/fs/bpf/camfence";
 
 /// `f_type` of a BPF file system (`BPF_FS_MAGIC` in linux/magic.h).
-const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
+pub(super) const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
 
 /// How long to wait for another process's change to end.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);

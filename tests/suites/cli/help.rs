@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
-    "check", "explain", "replay",
+    "check", "doctor", "explain", "replay",
 ];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {

@@ -114,7 +114,7 @@ fn a_change_of_local_counts_from_the_next_frame(attachment: Attachment) -> Resul
 /// Reading takes no lock, and must not get in the way of a change.
 #[test]
 fn reading_leaves_a_change_under_way_alone() -> Result<()> {
-    let home = Home::new(Attachment::Tcx)?;
+    let home = Home::new(Attachment::tc())?;
     let fence = home.fenced()?;
     let (changing, done) = (&fence, &AtomicBool::new(false));
     std::thread::scope(|scope| {

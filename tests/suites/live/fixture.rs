@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use camfence_tests::{BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, mac};
+use camfence_tests::{BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, kernel, mac};
 use serde_json::Value;
 
 pub(crate) const CAM: Mac = mac("b0:c5:54:25:5b:0e");
@@ -36,14 +36,33 @@ impl Attachment {
         }
     }
 
-    /// Hook and mode in `status --json`, outbound and inbound.
-    pub(crate) const fn shown(self) -> [(&'static str, &'static str); 2] {
-        match self {
-            Self::Tcx => [("tc", "tcx"), ("tc", "tcx")],
-            Self::Clsact => [("tc", "clsact"), ("tc", "clsact")],
-            Self::XdpNative => [("xdp", "native"), ("tc", "tcx")],
-            Self::XdpGeneric => [("xdp", "generic"), ("tc", "tcx")],
+    /// The one of TC that this kernel prefers.
+    pub(crate) fn tc() -> Self {
+        if kernel::has_tcx() { Self::Tcx } else { Self::Clsact }
+    }
+
+    /// Whether this kernel has it; tells that the test is skipped if not.
+    pub(crate) fn is_here(self) -> bool {
+        let is_here = self != Self::Tcx || kernel::has_tcx();
+        if !is_here {
+            kernel::skip(kernel::NO_TCX);
         }
+        is_here
+    }
+
+    /// Hook and mode in `status --json`, outbound and inbound.
+    pub(crate) fn shown(self) -> [(&'static str, &'static str); 2] {
+        let inbound = match self {
+            Self::Clsact => ("tc", "clsact"),
+            _ if kernel::has_tcx() => ("tc", "tcx"),
+            _ => ("tc", "clsact"),
+        };
+        let outbound = match self {
+            Self::Tcx | Self::Clsact => inbound,
+            Self::XdpNative => ("xdp", "native"),
+            Self::XdpGeneric => ("xdp", "generic"),
+        };
+        [outbound, inbound]
     }
 }
 
@@ -59,7 +78,8 @@ macro_rules! over_every_attachment {
         mod $module {
             $(#[test]
             fn $scenario() -> anyhow::Result<()> {
-                super::$scenario(crate::fixture::Attachment::$attachment)
+                let attachment = crate::fixture::Attachment::$attachment;
+                if attachment.is_here() { super::$scenario(attachment) } else { Ok(()) }
             })+
         }
     };

@@ -110,14 +110,15 @@ fn add_and_remove_act_under_load(attachment: Attachment) -> Result<()> {
 fn a_change_of_hook_opens_nothing() -> Result<()> {
     const COUNT: u64 = 60_000;
     const RATE: u32 = 30_000;
-    let home = Home::new(Attachment::Tcx)?;
+    let home = Home::new(Attachment::tc())?;
     let fence = home.fenced()?;
     let (camera, gw, nvr) = (home.wire("driveway")?, home.wire("gw")?, home.wire("nvr")?);
     let frames = vec![calling_home(CAM).build(), calling_home(CAM).to(GW).build()];
     let mut changes = 0;
     thread::scope(|scope| -> Result<()> {
         let sender = send(scope, &camera, frames, COUNT, RATE);
-        let hooks = [("xdp", "native"), ("xdp-generic", "generic"), ("tc", "tcx")];
+        let tc = Attachment::tc().shown()[0].1;
+        let hooks = [("xdp", "native"), ("xdp-generic", "generic"), ("tc", tc)];
         for (hook, mode) in hooks.iter().cycle() {
             if sender.is_finished() {
                 break;

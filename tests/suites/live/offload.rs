@@ -74,7 +74,10 @@ fn a_super_frame_counts_as_its_segments(attachment: Attachment) -> Result<()> {
 
 #[test]
 fn a_super_frame_counts_as_its_segments_at_tcx() -> Result<()> {
-    a_super_frame_counts_as_its_segments(Attachment::Tcx)
+    if Attachment::Tcx.is_here() {
+        a_super_frame_counts_as_its_segments(Attachment::Tcx)?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_direct_port_that_is_gone_is_shown_as_such() -> Result<()> {
     let lab = Lab::builder().host(Host::new("driveway").mac(CAM).direct(&[])).build()?;
     let bpffs = BpffsRoot::new()?;
     let text = config(&["port-driveway"], "tc", "", &[CAM]);
-    let fence = Fence::new(&lab, &bpffs, Attachment::Tcx, &text)?;
+    let fence = Fence::new(&lab, &bpffs, Attachment::tc(), &text)?;
     fence.up()?;
     lab.unplug("driveway")?;
     let port = fence.port("driveway")?;
@@ -159,7 +159,7 @@ fn auto_is_the_networks_of_the_bridge() -> Result<()> {
     let bpffs = BpffsRoot::new()?;
     let fence_lines = "local = [\"auto\"]";
     let text = config(&["br-cam"], "tc", fence_lines, &[CAM]);
-    let fence = Fence::new(&lab, &bpffs, Attachment::Tcx, &text)?;
+    let fence = Fence::new(&lab, &bpffs, Attachment::tc(), &text)?;
     fence.up()?;
     let camera = camfence_tests::RawPort::open(lab.host("driveway"), "eth0")?;
     let nvr = camfence_tests::RawPort::open(lab.host("nvr"), "eth0")?;

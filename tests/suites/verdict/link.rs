@@ -1,7 +1,7 @@
 //! VLAN tags, and what follows them.
 
 use camfence_common::reason::Reason::{EtherType, Link, Local, Malformed, NotLocal};
-use camfence_tests::Frame;
+use camfence_tests::{Frame, kernel};
 
 use crate::{CAM4, NVR4, NVR6, VENDOR4, VENDOR6, cam, check, outbound, to4, to6};
 
@@ -105,6 +105,15 @@ fn lengths_of_frames_are_counted() {
         outbound("shortest on the wire", &to4(NVR4).pad_to(60), Local),
         outbound("longest untagged", &to4(NVR4).payload_of(1472), Local),
         outbound("longest tagged", &to4(VENDOR4).vlan(20).payload_of(1472), NotLocal),
+    ]);
+}
+
+#[test]
+fn lengths_of_jumbo_frames_are_counted() {
+    if !kernel::has_long_test_runs() {
+        return kernel::skip(kernel::NO_LONG_TEST_RUNS);
+    }
+    check(&[
         outbound("jumbo home", &to4(NVR4).payload_of(8972), Local),
         outbound("jumbo out over IPv6", &to6(VENDOR6).payload_of(8952), NotLocal),
         outbound("just over a page", &to4(VENDOR4).payload_of(4096), NotLocal),
