@@ -117,8 +117,12 @@ impl<'a> Camfence<'a> {
     }
 
     /// Replaces the configuration; [`Camfence::run`] `["reload"]` makes it count.
+    ///
+    /// Whoever reads it meanwhile finds the old or the new one.
     pub fn configure(&self, config: &str) -> Result<()> {
-        Ok(fs::write(self.config_path(), config)?)
+        let next = self.dir.path().join("next.toml");
+        fs::write(&next, config)?;
+        Ok(fs::rename(next, self.config_path())?)
     }
 
     /// The configuration file.
