@@ -57,6 +57,9 @@ enum Command {
         /// Repeats a run that printed this
         #[arg(long)]
         seed: Option<u64>,
+        /// Do not judge short times: the machine has other work
+        #[arg(long)]
+        busy: bool,
     },
     /// Run the tests on other kernels, under qemu (needs root, and Debian for its kernels)
     ///
@@ -89,8 +92,8 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
         Command::Dist { program } => dist::run(program.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Test { arguments } => test::run(&arguments),
-        Command::Break { seconds, seed } => {
-            breaking::run(seconds, seed).map(|()| ExitCode::SUCCESS)
+        Command::Break { seconds, seed, busy } => {
+            breaking::run(seconds, seed, busy).map(|()| ExitCode::SUCCESS)
         }
         Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
