@@ -58,6 +58,14 @@ pub enum FenceError {
     /// The policy.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// What is attached to a port does not enforce.
+    #[error("the fence is up, but {port} is not enforcing: {problem}")]
+    NotEnforcing {
+        /// The port.
+        port: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A camera of the configuration is not in the fence.
     #[error("{name} is not in the fence yet")]
     NotLive {
@@ -73,6 +81,7 @@ impl FenceError {
             Self::Kernel(error) => error.hint(),
             Self::Topology(error) => Some(error.hint()),
             Self::Compile(error) => Some(error.hint()),
+            Self::NotEnforcing { .. } => Some("`camfence doctor` looks further".into()),
             Self::NotLive { .. } => Some("`camfence reload` brings the configuration live".into()),
         }
     }
@@ -267,7 +276,11 @@ impl Fence {
         if nothing_stood && result.is_err() {
             self.take_down().await?;
         }
-        result.map(|()| report)
+        result?;
+        if demand == Demand::All {
+            self.prove(&target.ports).await?;
+        }
+        Ok(report)
     }
 
     /// Brings a fence that stands in line with the configuration. Programs are loaded only if the
@@ -294,8 +307,9 @@ impl Fence {
     /// Brings only the cameras and their policies in line: ports stay as they are.
     pub async fn apply_policy(&self, config: &Config) -> Result<Report> {
         let links = self.netlink.links().await?;
-        // A port that is gone has no prefixes; that it is gone is for `reload` and `up` to say.
-        let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
+        // A port that is gone has no prefixes; that it is gone is for `reload` and `up` to say. A file
+        // that names no interface is none that a fence stands by: most likely it was cut off.
+        let ports = Ports::resolve(config, &links, Demand::Possible)?;
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         let (_lock, maps) = self.open_locked().await?;
         let mut maps = check_room(maps, config)?;

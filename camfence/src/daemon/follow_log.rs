@@ -6,11 +6,12 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::{
+    notify,
     protocol::Failure,
     unfenced::{Note, Unfenced},
 };
 use crate::{
-    fence::{Followed, Report},
+    fence::{Followed, FollowedPort, Report},
     operations::OperationError,
 };
 
@@ -37,11 +38,19 @@ impl FollowLog {
             error!("the fence was broken and has been made anew: {broken}");
         }
         self.report(&followed.report);
+        let mut notes = Vec::new();
         self.unfenced.send_modify(|unfenced| {
-            for note in unfenced.observe(noticed, Instant::now(), &followed.ports) {
-                tell(&note);
-            }
+            notes = unfenced.observe(noticed, Instant::now(), &followed.ports);
         });
+        notes.iter().for_each(tell);
+        if !notes.is_empty() {
+            let is_open = |port: &&FollowedPort| port.problem.is_some();
+            let open = followed.ports.iter().filter(is_open).count();
+            notify::status(&format!(
+                "{} ports, {open} of them not enforcing",
+                followed.ports.len()
+            ));
+        }
     }
 
     /// Takes in that it failed.

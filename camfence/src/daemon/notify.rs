@@ -54,6 +54,11 @@ pub(super) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// How the fence stands, on one line.
+pub(super) fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
 /// A reload begins. [`ready`] ends it.
 pub(super) fn reloading() {
     // systemd wants the time with it from version 253 on.

@@ -35,6 +35,9 @@ use crate::{
 /// Lines of an error that are logged; a broken configuration can have very many.
 const MOST_LINES: usize = 20;
 
+/// What taking the fence down is called.
+const DOWN: &str = "down";
+
 /// What following interfaces is called.
 const FOLLOW: &str = "follow";
 
@@ -154,6 +157,9 @@ impl Shell {
             }
             Ok(Ok(Outcome::Done(summary))) => {
                 info!("{what}: done");
+                if what == DOWN {
+                    notify::status("taken down on request");
+                }
                 Ok(summary)
             }
             Ok(Ok(Outcome::Live(summary, config))) => {
@@ -273,7 +279,7 @@ async fn make(
 fn describe(change: &Change) -> String {
     match change {
         Change::Up => "up".into(),
-        Change::Down => "down".into(),
+        Change::Down => DOWN.into(),
         Change::Follow => FOLLOW.into(),
         Change::Reload => "reload".into(),
         Change::Add(camera) => format!("add {} as {:?}", camera.mac, camera.name),

@@ -9,7 +9,7 @@ use std::{
 use camfence_common::reason::Direction;
 
 use super::{
-    Demand, Fence, Report, Result, check_room,
+    Demand, Fence, FenceError, Report, Result, check_room,
     ports::{Before, Ports},
     proof::Prover,
     write_policy,
@@ -168,6 +168,16 @@ impl Fence {
             });
         }
         Ok(followed)
+    }
+
+    /// Fails if one of the ports does not enforce.
+    pub(super) async fn prove(&self, ports: &Ports) -> Result<()> {
+        let maps = Maps::open(&self.root)?;
+        let looked = self.look_at(&maps, ports, &Before::new(), &Report::default()).await?;
+        match looked.into_iter().find_map(|port| Some((port.name, port.problem?))) {
+            Some((port, problem)) => Err(FenceError::NotEnforcing { port, problem }),
+            None => Ok(()),
+        }
     }
 
     /// Has the programs look at the live camera map again. Without a fence that is nothing.

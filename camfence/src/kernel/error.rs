@@ -72,6 +72,12 @@ pub enum KernelError {
         /// The interface.
         interface: String,
     },
+    /// The interface's frames are too long for XDP as this kernel and driver have it.
+    #[error("{interface}: its MTU is too large for XDP here")]
+    XdpMtu {
+        /// The interface.
+        interface: String,
+    },
     /// The kernel attached without a link that could be pinned.
     #[error("{interface}: this kernel cannot keep an XDP program attached without a process")]
     NoLink {
@@ -140,6 +146,9 @@ impl KernelError {
             Self::XdpUnsupported { .. } => {
                 "set hook = \"tc\" (or \"auto\"), or ask for the slow \"xdp-generic\"".into()
             }
+            Self::XdpMtu { interface } => format!(
+                "set hook = \"tc\" (or \"auto\"), or lower it: ip link set dev {interface} mtu 1500"
+            ),
             Self::NoLink { .. } => "set hook = \"tc\", or use kernel 5.9 or later".into(),
             Self::Refused { .. } => {
                 "camfence needs Linux 5.10 or later with CONFIG_BPF_SYSCALL, CONFIG_NET_CLS_ACT \

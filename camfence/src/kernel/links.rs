@@ -354,6 +354,7 @@ fn attach_xdp(program: &mut Xdp, port: &Link, mode: AyaXdpMode, pin: &Path) -> R
     let id = match errno {
         Some(Errno::BUSY | Errno::EXIST) => return Err(KernelError::XdpBusy { interface }),
         Some(Errno::OPNOTSUPP) => return Err(KernelError::XdpUnsupported { interface }),
+        Some(Errno::RANGE) => return Err(KernelError::XdpMtu { interface }),
         _ => attached.tried(what)?,
     };
     let link = program.take_link(id).tried(what)?;

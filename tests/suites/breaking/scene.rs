@@ -161,8 +161,10 @@ impl Scene<'_> {
         self.windows.open(self.traffic, self.action, camera, why);
     }
 
-    /// Waits until the calls to and from a camera are dropped again, and closes its windows.
+    /// Waits until the calls to and from a camera are dropped again, and closes its windows: by what
+    /// the fence says, and then by what arrives, which on a busy machine is seen some time later.
     pub(crate) fn await_fenced(&mut self, camera: usize) -> Result<()> {
+        self.await_enforcing()?;
         let traffic = self.traffic;
         let deadline = Instant::now() + PATIENCE;
         let begin = traffic.now();
