@@ -40,7 +40,8 @@ pub(crate) fn print(scene: &Scene<'_>, done: &Done, overrun: u64, elapsed: Durat
     let outcome = scene.traffic.bystander.outcome();
     let rate = outcome.rate(elapsed);
     println!("{table}");
-    println!("leaks while fenced: 0; counters compared: {}", scene.books.compared);
+    let outside = scene.windows.outside(&leaks).len();
+    println!("leaks while fenced: {outside}; counters compared: {}", scene.books.compared);
     println!(
         "bystander: {} sent, {} arrived, {} out of order, {rate} a second of {} ({} stalls, {} retries); lost by the harness: {} + {overrun}",
         outcome.sent,

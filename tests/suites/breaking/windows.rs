@@ -59,10 +59,14 @@ impl Windows {
         }
     }
 
+    /// The leaks outside of the windows.
+    pub(crate) fn outside<'a>(&self, leaks: &'a [Leak]) -> Vec<&'a Leak> {
+        leaks.iter().filter(|leak| !self.0.iter().any(|window| window.covers(leak))).collect()
+    }
+
     /// Fails if one of the leaks was outside of the windows.
     pub(crate) fn judge(&self, leaks: &[Leak]) -> Result<()> {
-        let outside: Vec<_> =
-            leaks.iter().filter(|leak| !self.0.iter().any(|window| window.covers(leak))).collect();
+        let outside = self.outside(leaks);
         let Some(first) = outside.first() else { return Ok(()) };
         let last = outside.last().unwrap_or(first);
         let name = CAMERAS[usize::from(first.stamp.camera)].name;
