@@ -151,18 +151,18 @@ impl Fence {
         // Read anew: what XDP program an interface has is part of it.
         let links = self.netlink.links().await?;
         let mut followed = Vec::new();
-        for link in
-            links.iter().filter(|link| ports.links.iter().any(|port| port.index == link.index))
-        {
-            let mut problem = report.unfenced.get(&link.name).cloned();
+        for port in &ports.links {
+            // One that is gone by now, or has another name, is another time's affair.
+            let Some(link) = links.iter().find(|link| link.index == port.index) else { continue };
+            let mut problem = report.unfenced.get(&port.name).cloned();
             for direction in Direction::ALL {
                 let side = prover.side(link, direction).await?;
                 problem = problem.or(side.problem(direction));
             }
             let was = before.get(&link.index);
             followed.push(FollowedPort {
-                name: link.name.clone(),
-                ifindex: link.index,
+                name: port.name.clone(),
+                ifindex: port.index,
                 was_enforcing: was.is_some_and(|was| was.len() == Direction::ALL.len()),
                 problem,
             });

@@ -116,13 +116,18 @@ impl Fence<'_> {
         Ok(())
     }
 
-    /// `camfence_unfenced_seconds_total` of an interface.
+    /// `camfence_unfenced_seconds_total` of an interface, as soon as the daemon has looked at it.
     pub(crate) fn unfenced(&self, interface: &str) -> Result<Duration> {
         let series = format!("camfence_unfenced_seconds_total{{interface=\"{interface}\"}} ");
-        let metrics = self.metrics()?;
-        let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
-        let seconds = line.with_context(|| format!("no {series} in {metrics}"))?;
-        Ok(Duration::from_secs_f64(seconds.parse()?))
+        let deadline = Instant::now() + NEXT_LOOK;
+        loop {
+            let metrics = self.metrics()?;
+            if let Some(seconds) = metrics.lines().find_map(|line| line.strip_prefix(&series)) {
+                return Ok(Duration::from_secs_f64(seconds.parse()?));
+            }
+            ensure!(Instant::now() < deadline, "no {series} in {metrics}");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn metrics(&self) -> Result<String> {
