@@ -22,6 +22,7 @@ use super::{
     guest::{self, Machine},
     kernel::Kernel,
 };
+use crate::dist;
 
 /// How long its three lives may take together.
 const LIMIT: Duration = Duration::from_mins(8);
@@ -33,7 +34,7 @@ const LIVES: usize = 3;
 pub(crate) fn run(kernel: &Kernel, camfence: &Path, directory: &Path) -> Result<String> {
     let start = Instant::now();
     fs::create_dir_all(directory)?;
-    let disk = disk::make(kernel, camfence, directory)?;
+    let disk = disk::make(kernel, &dist::make(camfence)?, directory)?;
     let initrd = disk::initrd(kernel, directory)?;
     let wire = Wire::open(directory)?;
     let mut qemu = guest::qemu(kernel, &initrd, directory, "net.ifnames=0 rdinit=/init")?;
