@@ -99,6 +99,7 @@ fn watch(rustc: &Path, linker: &Path) -> Result<(), Failure> {
     println!("cargo::rerun-if-changed={}", rustc.display());
     println!("cargo::rerun-if-changed={}", linker.display());
     println!("cargo::rerun-if-env-changed={}", toolchain::RUSTC_VARIABLE);
+    println!("cargo::rerun-if-env-changed={}OPT_LEVEL", toolchain::BPF_PROFILE);
     Ok(())
 }
 

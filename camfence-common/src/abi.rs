@@ -394,6 +394,15 @@ impl CameraCounters {
 mod tests {
     use super::*;
 
+    #[test]
+    fn sightings_of_two_times_are_one() {
+        let tally = |packets| Tally { packets, bytes: 60 * packets };
+        let before = Sighting { first: 5, last: 9, tally: tally(2) };
+        let mut now = Sighting { first: 11, last: 30, tally: tally(40) };
+        now.join(&before);
+        assert_eq!(now, Sighting { first: 5, last: 30, tally: tally(42) });
+    }
+
     /// A size that moves is a new [`ABI`]: change both.
     #[test]
     fn sizes_are_those_of_this_abi() {

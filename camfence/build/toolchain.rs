@@ -14,6 +14,9 @@ use std::{
 /// Names the compiler to use instead of the one looked for.
 pub(crate) const RUSTC_VARIABLE: &str = "CAMFENCE_BPF_RUSTC";
 
+/// What variables begin with that change the profile which the programs are built with.
+pub(crate) const BPF_PROFILE: &str = "CARGO_PROFILE_BPF_";
+
 /// The target for a machine of the given endianness, as cargo names it in
 /// `CARGO_CFG_TARGET_ENDIAN`.
 pub(crate) fn target(endian: &str) -> &'static str {
@@ -94,7 +97,8 @@ fn rustflags(arch: &str, linker: &Path) -> OsString {
 
 /// Whether a variable that cargo, clippy or a coverage tool set for the outer build would change
 /// the inner one: `CARGO_CFG_UNIX`, say, is seen by the inner build scripts too, and a release
-/// profile with overflow checks does not verify.
+/// profile with overflow checks does not verify. What is about the profile `bpf` was meant for the
+/// inner one.
 fn misleads_cargo(name: &std::ffi::OsStr) -> bool {
     const NAMES: [&str; 6] =
         ["RUSTFLAGS", "RUSTDOC", "RUSTDOCFLAGS", "CLIPPY_ARGS", "CLIPPY_TERMINAL_WIDTH", "TARGET"];
@@ -107,7 +111,8 @@ fn misleads_cargo(name: &std::ffi::OsStr) -> bool {
         "DEP_",
     ];
     let name = name.to_string_lossy();
-    NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    !name.starts_with(BPF_PROFILE)
+        && (NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
 /// Where `bpf-linker` is, on PATH or where cargo installs programs.

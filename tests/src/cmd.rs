@@ -104,6 +104,11 @@ impl<'a> Camfence<'a> {
         self
     }
 
+    /// The same for one that is in use.
+    pub fn set_program(&mut self, program: impl Into<PathBuf>) {
+        self.program = Some(program.into());
+    }
+
     /// Uses a configuration elsewhere than in a directory of its own.
     #[must_use]
     pub fn with_config(mut self, path: impl Into<PathBuf>) -> Self {
@@ -112,8 +117,12 @@ impl<'a> Camfence<'a> {
     }
 
     /// Replaces the configuration; [`Camfence::run`] `["reload"]` makes it count.
+    ///
+    /// Whoever reads it meanwhile finds the old or the new one.
     pub fn configure(&self, config: &str) -> Result<()> {
-        Ok(fs::write(self.config_path(), config)?)
+        let next = self.dir.path().join("next.toml");
+        fs::write(&next, config)?;
+        Ok(fs::rename(next, self.config_path())?)
     }
 
     /// The configuration file.

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    ControlMessageOwned, LinkAddr, MsgFlags, MultiHeaders, recvmsg, sendmmsg, sendmsg,
+    ControlMessageOwned, LinkAddr, MsgFlags, MultiHeaders, recvmmsg, recvmsg, sendmmsg, sendmsg,
 };
 
 pub use self::offload::Offload;
@@ -24,7 +24,9 @@ use crate::netns::Netns;
 /// Room for any frame that segmentation offload makes.
 const FRAME_MAX: usize = 70_000;
 /// The most frames that one system call sends.
-const BURST: usize = 64;
+pub const BURST: usize = 64;
+/// How much of a frame [`RawPort::capture_heads`] gives.
+pub const SNAP: usize = 128;
 /// How long [`RawPort::send_many`] goes on beyond the time that its rate asks for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -130,6 +132,39 @@ impl RawPort {
             Ok(taken) => Ok(taken),
             Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::EINTR) => Ok(0),
             Err(error) => Err(error).with_context(|| format!("sending on {}", self.interface)),
+        }
+    }
+
+    /// Sends frames in one system call, at most [`BURST`] of them; gives how many the kernel
+    /// took, none if it had no room.
+    pub fn send_at_once(&self, frames: &[Vec<u8>]) -> Result<usize> {
+        let burst: Vec<_> = frames.iter().take(BURST).map(|frame| [IoSlice::new(frame)]).collect();
+        self.send_burst(&mut MultiHeaders::preallocate(burst.len(), None), &burst)
+    }
+
+    /// Hands what has arrived to `each`, cut off after [`SNAP`] bytes and without its VLAN tag: many
+    /// frames with few system calls. Gives how many there were.
+    pub fn capture_heads(&self, mut each: impl FnMut(&[u8])) -> Result<usize> {
+        let mut seen = 0;
+        loop {
+            let mut heads = [[0; SNAP]; BURST];
+            let mut parts: Vec<_> = heads.iter_mut().map(|head| [IoSliceMut::new(head)]).collect();
+            let mut headers = MultiHeaders::<()>::preallocate(BURST, None);
+            let fd = self.receiver.as_raw_fd();
+            let got = recvmmsg(fd, &mut headers, &mut parts, MsgFlags::MSG_DONTWAIT, None);
+            let lengths: Vec<_> = match got {
+                Ok(received) => received.map(|message| message.bytes.min(SNAP)).collect(),
+                // The interface went down or away: no frame.
+                Err(Errno::EAGAIN | Errno::EINTR | Errno::ENETDOWN) => return Ok(seen),
+                Err(error) => {
+                    return Err(error).with_context(|| format!("capturing {}", self.interface));
+                }
+            };
+            seen += lengths.len();
+            heads.iter().zip(&lengths).for_each(|(head, &length)| each(&head[..length]));
+            if lengths.len() < BURST {
+                return Ok(seen);
+            }
         }
     }
 

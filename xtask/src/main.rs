@@ -1,6 +1,7 @@
 //! What people and CI run: `cargo xtask COMMAND`.
 
 mod apt;
+mod breaking;
 mod build;
 mod demo;
 mod dist;
@@ -48,6 +49,18 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Break the fence on purpose while frames flow, over and over (needs root)
+    Break {
+        /// How long
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        /// Repeats a run that printed this
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Do not judge short times: the machine has other work
+        #[arg(long)]
+        busy: bool,
+    },
     /// Run the tests on other kernels, under qemu (needs root, and Debian for its kernels)
     ///
     /// Debian's 5.10, 6.1, 6.12 and its newest kernel. Without 6.1 or 6.12 the run has failed;
@@ -79,6 +92,9 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
         Command::Dist { program } => dist::run(program.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Test { arguments } => test::run(&arguments),
+        Command::Break { seconds, seed, busy } => {
+            breaking::run(seconds, seed, busy).map(|()| ExitCode::SUCCESS)
+        }
         Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
         Command::Fuzz { target, seconds } => {

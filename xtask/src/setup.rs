@@ -31,6 +31,10 @@ const LLVM: Packages = Packages {
 };
 const IPROUTE2: Packages =
     Packages { names: &["iproute2"], why: "`ip`, with which tests set up network namespaces" };
+const BPFTOOL: Packages = Packages {
+    names: &["bpftool"],
+    why: "with which a test detaches programs behind the fence's back",
+};
 
 const LINKER: &str = "bpf-linker 0.13.0, which links the kernel programs";
 /// What builds bpf-linker against [`LLVM`]; without the variables it does not find the library.
@@ -105,6 +109,9 @@ impl Plan {
         }
         if !on_path("ip") {
             packages.push(IPROUTE2);
+        }
+        if !on_path("bpftool") {
+            packages.push(BPFTOOL);
         }
         Self { packages, linker }
     }
@@ -210,11 +217,12 @@ fn suggest_components() {
 
 /// Both ways to a machine that builds camfence, as commands.
 fn by_hand() -> String {
-    let packages = [COMPILER, CLIPPY, LLVM, IPROUTE2].map(|packages| packages.names).concat();
+    let packages =
+        [COMPILER, CLIPPY, LLVM, IPROUTE2, BPFTOOL].map(|packages| packages.names).concat();
     format!(
         "Install what is missing by hand, then run `cargo xtask setup` again.\n\
          On Debian 12 with its security updates:\n{}\n\
-         Elsewhere, besides the package iproute2:\n  \
+         Elsewhere, besides the packages iproute2 and bpftool:\n  \
            rustup toolchain install nightly --component rust-src,clippy\n  \
            cargo binstall bpf-linker",
         debian_commands(&packages, true)

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{registry::Check, seen::Seen};
 
@@ -122,16 +122,19 @@ pub enum Outcome {
 
 impl Outcome {
     /// All is well.
+    #[expect(clippy::unnecessary_wraps, reason = "it is what a check returns")]
     pub(super) fn fine<T>(seen: impl Into<String>) -> Result<Self, T> {
         Ok(Self::Fine(seen.into()))
     }
 
     /// One thing is not.
+    #[expect(clippy::unnecessary_wraps, reason = "it is what a check returns")]
     pub(super) fn one<T>(trouble: Trouble) -> Result<Self, T> {
         Ok(Self::Found(vec![trouble]))
     }
 
     /// Those things are not well, or all is.
+    #[expect(clippy::unnecessary_wraps, reason = "it is what a check returns")]
     pub(super) fn of<T>(
         troubles: impl IntoIterator<Item = Trouble>,
         fine: impl Into<String>,
@@ -145,7 +148,7 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which check it is of.
-    #[serde(rename = "id", serialize_with = "by_id")]
+    #[serde(rename = "id")]
     pub check: Check,
     /// How bad it is.
     pub level: Level,
@@ -219,8 +222,4 @@ fn findings(check: Check, seen: &Seen) -> Vec<Finding> {
             .collect(),
         Err(why) => vec![finding(Level::Unknown, why)],
     }
-}
-
-fn by_id<S: Serializer>(check: &Check, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(check.id())
 }

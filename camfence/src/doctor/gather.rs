@@ -19,7 +19,7 @@ use crate::{
     },
     fence::{Fence, FenceError, Standing},
     kernel::{
-        KernelError, features, flowtables::flowtables, hooks::own_programs, netlink::Netlink,
+        KernelError, features, flowtables::flowtables, links::own_programs, netlink::Netlink,
         offload, root::Root,
     },
     policy::topology::Link,
@@ -127,7 +127,6 @@ async fn fence(place: &Place<'_>, config: Option<&Config>) -> Looked<SeenFence> 
     Ok(SeenFence::Up(Box::new(Up {
         cameras: cameras(&standing),
         ports: ports(&standing),
-        only_audits: standing.only_audits(),
         max_cameras: differences.as_ref().map_or(0, |found| found.max_cameras),
         policy_is_current: differences.map(|found| !found.policy),
         linked: place.root.linked().map_err(in_words)?,
@@ -149,7 +148,7 @@ fn ports(standing: &Standing) -> Vec<Port> {
             name: port.name.clone(),
             ifindex: port.ifindex,
             attached: Direction::ALL.map(|direction| port.attached(direction)),
-            enforcing: Direction::ALL.map(|direction| standing.is_enforcing_in(port, direction)),
+            doubt: Direction::ALL.map(|direction| port.side(direction).doubt.clone()),
         })
         .collect()
 }

@@ -1,11 +1,19 @@
 //! The registry of checks. This is the one place an id is spelled: the JSON, the page and the
 //! documentation all come from it.
 
+use serde::{Serialize, Serializer};
+
 use super::{
     checks::{cameras, configuration, coverage, fence, hooks, offload, system},
     finding::Outcome,
     seen::{Looked, Seen},
 };
+
+impl Serialize for Check {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
 
 macro_rules! checks {
     ($($(#[doc = $doc:literal])+ $variant:ident = $id:literal, $make:path;)+) => {

@@ -107,8 +107,6 @@ pub struct Up {
     pub cameras: Vec<LiveCamera>,
     /// The ports that the configuration names.
     pub ports: Vec<Port>,
-    /// Whether nobody's verdicts are carried out.
-    pub only_audits: bool,
     /// Cameras there is room for.
     pub max_cameras: u32,
     /// Whether the kernel's policy is that of the configuration.
@@ -139,8 +137,8 @@ pub struct Port {
     pub ifindex: Option<u32>,
     /// What is attached, by direction.
     pub attached: [Option<Attached>; 2],
-    /// Whether frames are judged and verdicts carried out, by direction.
-    pub enforcing: [bool; 2],
+    /// Why what is attached does not enforce, by direction; none if a canary's frame was dropped.
+    pub doubt: [Option<String>; 2],
 }
 
 /// Interfaces, and what is behind them.

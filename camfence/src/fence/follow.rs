@@ -23,6 +23,10 @@ use crate::{
     },
 };
 
+/// How often it is tried before the fence is made anew. An interface that goes while it is looked at
+/// makes a fence look broken that is not, and making it anew takes long.
+const TRIES: usize = 2;
+
 /// What is remembered from one time to the next.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -77,13 +81,28 @@ impl Fence {
     /// Brings the ports in line with the interfaces there are, and the policy with their prefixes,
     /// and tries whether what is attached enforces. What does not, or is gone, is made anew.
     pub async fn follow(&self, config: &Config, memory: &mut Memory) -> Result<Followed> {
-        let broken = match self.follow_standing(config, memory).await {
-            Ok(followed) => match followed.doubt() {
-                Some(doubt) if memory.in_vain.is_none_or(|then| then.elapsed() > REST) => doubt,
-                _ => return Ok(followed),
-            },
-            Err(error) => error.to_string(),
-        };
+        let mut earlier: Option<Followed> = None;
+        let (mut broken, mut failed) = (String::new(), false);
+        for _ in 0..TRIES {
+            match self.follow_standing(config, memory).await {
+                Ok(followed) => {
+                    let mut followed = followed.after(earlier.take());
+                    // What the one that failed found is not known.
+                    followed.ports.iter_mut().for_each(|port| port.was_enforcing &= !failed);
+                    match followed.doubt() {
+                        Some(doubt) if memory.in_vain.is_none_or(|then| then.elapsed() > REST) => {
+                            broken = doubt;
+                        }
+                        _ => return Ok(followed),
+                    }
+                    earlier = Some(followed);
+                }
+                Err(error) => {
+                    failed = true;
+                    broken = error.to_string();
+                }
+            }
+        }
         memory.forget_policy();
         self.restore().await?;
         let report = self.up(config, Demand::Possible).await?;
@@ -161,6 +180,22 @@ impl Fence {
 }
 
 impl Followed {
+    /// This together with what was found, and done, when it was tried before.
+    fn after(mut self, earlier: Option<Self>) -> Self {
+        let Some(Self { mut report, ports, .. }) = earlier else { return self };
+        for port in &mut self.ports {
+            let before = ports.iter().find(|before| before.ifindex == port.ifindex);
+            port.was_enforcing &= before.is_none_or(|before| before.was_enforcing);
+        }
+        report.attached.append(&mut self.report.attached);
+        report.detached.append(&mut self.report.detached);
+        self.report.attached = report.attached;
+        self.report.detached = report.detached;
+        self.report.added += report.added;
+        self.report.replaced |= report.replaced;
+        self
+    }
+
     /// Why what is attached is not believed to enforce.
     fn doubt(&self) -> Option<String> {
         let is_attached = |port: &&FollowedPort| !self.report.unfenced.contains_key(&port.name);

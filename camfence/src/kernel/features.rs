@@ -73,7 +73,7 @@ pub fn isolation(interface: &str) -> Option<bool> {
         .find_map(|text| isolation_in(&text, interface))
 }
 
-/// Where distributions and OpenWrt keep them.
+/// Where distributions and `OpenWrt` keep them.
 fn hostapd_files() -> Vec<PathBuf> {
     ["/etc/hostapd", "/run", "/var/run"]
         .iter()

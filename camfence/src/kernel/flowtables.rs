@@ -12,8 +12,8 @@ use crate::doctor::seen::Flowtable;
 
 /// `NFNL_SUBSYS_NFTABLES << 8`, and the messages in it.
 const NFTABLES: u16 = 10 << 8;
-const GET_FLOWTABLE: u16 = NFTABLES | 23;
-const NEW_FLOWTABLE: u16 = NFTABLES | 22;
+const GET_FLOWTABLE: u16 = NFTABLES + 23;
+const NEW_FLOWTABLE: u16 = NFTABLES + 22;
 
 const REQUEST_DUMP: u16 = 0x301;
 const NLMSG_ERROR: u16 = 2;

@@ -1,29 +1,18 @@
 //! What runs at a port's TC hooks, the fence's own and others'.
 
-use camfence_common::{abi::names, reason::Direction};
+use camfence_common::reason::Direction;
 use futures_util::TryStreamExt as _;
 use netlink_packet_route::tc::{TcAttribute, TcFilterBpfOption, TcMessage, TcOption};
 
 use super::{
     error::{Result, Tried as _},
-    links::pinned_ids,
     netlink::Netlink,
     query::tcx_programs,
-    root::Root,
 };
 use crate::{
     doctor::seen::{Filter, Hooks},
     policy::topology::Link,
 };
-
-/// The ids of the programs pinned under a root.
-pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
-    let mut programs = Vec::new();
-    for name in [names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC] {
-        programs.extend(pinned_ids(root, name)?);
-    }
-    Ok(programs)
-}
 
 impl Netlink {
     /// What runs at a port's TC hooks.

@@ -465,15 +465,24 @@ fn is_same(pin: &Path, other: &ProgramInfo, cameras: u32) -> Result<bool> {
     Ok(query::maps_of(pin)?.contains(&cameras) && pinned.tag() == other.tag())
 }
 
+/// The ids of the programs that are a fence's.
+pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
+    let mut own = Vec::new();
+    for name in NAMES {
+        own.extend(pinned_ids(root, name)?);
+    }
+    Ok(own)
+}
+
 /// Whether the pinned programs have the same instructions as those of an object. None if none are
 /// pinned.
 pub(super) fn are_pinned(object: &mut Object, root: &Root) -> Result<Option<bool>> {
-    let Some(generation) = root.current()? else { return Ok(None) };
     let others = [
         (names::OUTBOUND_XDP, object.xdp()?.info()),
         (names::OUTBOUND_TC, object.tc(names::OUTBOUND_TC)?.info()),
         (names::INBOUND_TC, object.tc(names::INBOUND_TC)?.info()),
     ];
+    let Some(generation) = root.current()? else { return Ok(None) };
     let mut same = None;
     for (name, other) in others {
         let pin = generation.program(name);

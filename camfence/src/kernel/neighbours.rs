@@ -59,7 +59,7 @@ fn interface(message: &LinkMessage) -> Option<Interface> {
             LinkAttribute::Address(address) => found.mac = mac(address),
             LinkAttribute::Mtu(mtu) => found.mtu = *mtu,
             LinkAttribute::PhysSwitchId(id) => {
-                found.switch = id.id.get(..id.len).map(<[u8]>::to_vec)
+                found.switch = id.id.get(..id.len).map(<[u8]>::to_vec);
             }
             _ => {}
         }

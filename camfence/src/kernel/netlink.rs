@@ -3,7 +3,7 @@
 //! Netlink rather than /sys: it speaks of the network namespace this process is in, whatever is
 //! mounted.
 
-use std::{collections::BTreeMap, net::IpAddr, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use ipnet::IpNet;
@@ -12,8 +12,8 @@ use netlink_packet_route::{
     link::{InfoKind, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, XdpAttached},
     tc::{TcAttribute, TcFilterBpfOption, TcMessage, TcOption},
 };
-
 use rtnetlink::MulticastGroup;
+use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -77,6 +77,8 @@ fn subscribe() -> Result<Changes> {
 #[derive(Debug, Clone)]
 pub struct Netlink {
     handle: rtnetlink::Handle,
+    /// Held while a list is read: the kernel refuses (EBUSY) to begin another on the same socket.
+    listing: Arc<Mutex<()>>,
 }
 
 impl Netlink {
@@ -85,7 +87,7 @@ impl Netlink {
         let (connection, handle, _) =
             rtnetlink::new_connection().tried(|| "connecting to rtnetlink".into())?;
         tokio::spawn(connection);
-        Ok(Self { handle })
+        Ok(Self { handle, listing: Arc::default() })
     }
 
     /// For what else is asked.
@@ -95,6 +97,7 @@ impl Netlink {
 
     /// All interfaces.
     pub async fn links(&self) -> Result<Vec<Link>> {
+        let _listing = self.listing.lock().await;
         let messages: Vec<LinkMessage> = self
             .handle
             .link()
@@ -109,6 +112,7 @@ impl Netlink {
     /// The prefixes on the link of each interface: those of its addresses, but for link-local
     /// ones, which always pass.
     pub async fn on_link_prefixes(&self) -> Result<BTreeMap<u32, Vec<IpNet>>> {
+        let _listing = self.listing.lock().await;
         let mut addresses = self.handle.address().get().execute();
         let mut prefixes: BTreeMap<u32, Vec<IpNet>> = BTreeMap::new();
         while let Some(message) = addresses.try_next().await.tried(|| "listing addresses".into())? {
@@ -152,6 +156,7 @@ impl Netlink {
             ClsactSide::Ingress => filters.ingress(),
             ClsactSide::Egress => filters.egress(),
         };
+        let _listing = self.listing.lock().await;
         let messages: Vec<TcMessage> = match filters.execute().try_collect().await {
             Ok(messages) => messages,
             // What the kernel answers when the qdisc is not there.

@@ -139,7 +139,7 @@ fn state_of_another_version_is_a_failure() -> Result<()> {
     let pin = pins(home.bpffs.path(), "STATE")?.pop().context("the state")?;
     let mut state: Array<MapData, u64> = Map::from_map_data(MapData::from_pin(pin)?)?.try_into()?;
     let sound = state.get(&0, 0)?;
-    state.set(0, sound & !0xffff_ffff | 999, 0)?;
+    state.set(0, sound & !0xffff_ffff | 0x3e7, 0)?;
     let diagnosis = finds(&camfence, &["failure other-version"])?;
     let seen = diagnosis.of("other-version")[0]["seen"].to_string();
     assert!(seen.contains("ABI 999"), "{seen}");

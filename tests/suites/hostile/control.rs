@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use camfence_tests::Camfence;
 use camfence_tests::home::{ATTIC, Home, run, socket, socket_path};
+use nix::errno::Errno;
 
 use crate::bench::Usage;
 
@@ -24,7 +25,7 @@ fn crowd(camfence: &Camfence) -> Result<Vec<UnixStream>> {
     while peers.len() < CROWD {
         match UnixStream::connect(&path) {
             Ok(peer) => peers.push(peer),
-            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => break,
+            Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => break,
             Err(error) => return Err(error.into()),
         }
     }

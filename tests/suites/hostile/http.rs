@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use camfence_tests::Netns;
 use camfence_tests::home::{ATTIC, Home, METRICS, get, run};
+use nix::errno::Errno;
 
 use crate::bench::Usage;
 
@@ -20,7 +21,7 @@ fn connect(netns: &Netns, count: usize) -> Result<Vec<TcpStream>> {
         for _ in 0..count {
             match TcpStream::connect(METRICS) {
                 Ok(client) => clients.push(client),
-                Err(error) if error.raw_os_error() == Some(libc::EMFILE) => break,
+                Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => break,
                 Err(error) => return Err(error.into()),
             }
         }

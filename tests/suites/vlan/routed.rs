@@ -73,7 +73,7 @@ impl Router {
     }
 
     /// Sends a packet from outside to an address behind the VLAN.
-    fn from_outside(&self, to: &str) -> Result<()> {
+    fn send_from_outside(&self, to: &str) -> Result<()> {
         let wan = mac_of(self.lab.box_ns(), "wan")?;
         let from = mac_of(self.lab.host(INTERNET), "eth0")?;
         let frame = Frame::from(from).to(wan).ipv4(VENDOR4, to).udp(10_240, 5000).payload(WORD);
@@ -97,9 +97,9 @@ fn a_vlan_is_fenced_both_ways() -> Result<()> {
     let trunk = router.trunk()?;
     let home = Frame::from(CAM).ipv4(CAM4, BOX4).udp(5000, 554).payload(b"to the box");
     trunk.send(&router.through(home)?.vlan(20).build())?;
-    router.from_outside(PHONE4)?;
+    router.send_from_outside(PHONE4)?;
     ensure!(hears(&trunk, SOON)?, "nothing reaches a bystander from outside");
-    router.from_outside(CAM4)?;
+    router.send_from_outside(CAM4)?;
     ensure!(!hears(&trunk, QUIET)?, "the camera is reached from outside");
     assert_eq!(counted(&fence, "outbound")?, [1, 1]);
     // One passed: the box says that nobody listens on its port.

@@ -32,33 +32,31 @@ pub(in super::super) fn other_version(seen: &Seen) -> Looked<Outcome> {
     }
 }
 
+/// Whether verdicts are carried out for anybody has a check of its own: audit.
 pub(in super::super) fn enforcing(seen: &Seen) -> Looked<Outcome> {
     let up = seen.up()?;
     seen.config()?;
-    // That all is in audit has a check of its own.
-    let idle = |port: &Port, direction: Direction| {
-        let index = direction.index();
-        if up.only_audits { port.attached[index].is_none() } else { !port.enforcing[index] }
-    };
     let present = up.ports.iter().filter(|port| port.ifindex.is_some());
-    let troubles = present.filter_map(|port| {
-        let directions: Vec<&str> = Direction::ALL
-            .into_iter()
-            .filter(|direction| idle(port, *direction))
-            .map(Direction::name)
-            .collect();
-        (!directions.is_empty()).then(|| not_enforcing(port, &directions))
+    let troubles = present.flat_map(|port| {
+        let unattached = Direction::ALL.into_iter();
+        let unattached = unattached.filter(|direction| port.attached[direction.index()].is_none());
+        let directions: Vec<&str> = unattached.map(Direction::name).collect();
+        let frames = format!("{} frames are not judged on this port", directions.join(" and "));
+        let unattached = (!directions.is_empty()).then(|| not_enforcing(port, frames));
+        let doubts = Direction::ALL.into_iter().filter_map(|direction| {
+            let doubt = port.doubt[direction.index()].as_ref()?;
+            port.attached[direction.index()]?;
+            Some(not_enforcing(port, format!("{}: {doubt}", direction.name())))
+        });
+        unattached.into_iter().chain(doubts).collect::<Vec<_>>()
     });
     let ports = counted(up.ports.len(), "port");
-    Outcome::of(troubles, format!("{ports}, both directions"))
+    Outcome::of(troubles, format!("{ports}, both directions, tried with a canary's frame"))
 }
 
-fn not_enforcing(port: &Port, directions: &[&str]) -> Trouble {
-    Trouble::failure(
-        format!("{} frames are not judged on this port", directions.join(" and ")),
-        "`camfence up`; `camfence run` does it by itself when ports come back",
-    )
-    .on(&port.name)
+fn not_enforcing(port: &Port, seen: String) -> Trouble {
+    let todo = "`camfence up`; `camfence run` does it by itself when ports come back";
+    Trouble::failure(seen, todo).on(&port.name)
 }
 
 pub(in super::super) fn hook(seen: &Seen) -> Looked<Outcome> {

@@ -38,7 +38,7 @@ fn sound() -> Seen {
         name: name.into(),
         ifindex: Some(index),
         attached: [attached; 2],
-        enforcing: [true; 2],
+        doubt: [None, None],
     };
     Seen {
         system: System {
@@ -63,7 +63,6 @@ fn sound() -> Seen {
                 opened: None,
             }],
             ports: vec![port("lan1", LAN1), port("lan2", LAN2)],
-            only_audits: false,
             max_cameras: 1024,
             policy_is_current: Ok(true),
             linked: vec![LAN1, LAN2],
@@ -405,4 +404,12 @@ fn many_mistakes_are_counted() {
     assert_eq!(told.len(), 4, "{told:?}");
     assert!(told[0].starts_with("camfence.toml:2: "), "{told:?}");
     assert!(told[3].ends_with(" more mistakes"), "{told:?}");
+}
+
+#[test]
+fn a_canary_that_was_let_out() {
+    finds((Level::Failure, Check::NotEnforcing, "lan2"), |seen| {
+        let Ok(Fence::Up(up)) = &mut seen.fence else { panic!("it stands") };
+        up.ports[1].doubt[1] = Some("let a canary's frame out".into());
+    });
 }
