@@ -20,21 +20,25 @@ const STAGE: &str = "target/dist";
 /// Packages the release build of camfence, or another program.
 pub(crate) fn run(program: Option<&Path>) -> Result<()> {
     setup::run()?;
-    setup::cargo_deb()?;
     let program = match program {
         Some(program) => program.to_path_buf(),
         None => build::camfence(true)?,
     };
+    println!("packaged {}", make(&program)?.display());
+    Ok(())
+}
+
+/// Packages a program; says where the package is.
+pub(crate) fn make(program: &Path) -> Result<PathBuf> {
+    setup::cargo_deb()?;
     let stage = workspace().join(STAGE);
     if stage.exists() {
         fs::remove_dir_all(&stage).with_context(|| format!("emptying {}", stage.display()))?;
     }
     let generated = stage.join("generated");
-    show(Command::new(&program).arg("generate").arg(&generated))?;
-    show(Command::new("strip").arg("-o").arg(stage.join("camfence")).arg(&program))?;
-    let package = package(&stage)?;
-    println!("packaged {}", package.display());
-    Ok(())
+    show(Command::new(program).arg("generate").arg(&generated))?;
+    show(Command::new("strip").arg("-o").arg(stage.join("camfence")).arg(program))?;
+    package(&stage)
 }
 
 /// Makes the package of what is staged; says where it is.

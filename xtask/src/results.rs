@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 /// What a test that finds out when it runs that it cannot says before its name and the reason: see
-/// `camfence_tests::skip`. cargo counts it as passed.
+/// `camfence_tests::kernel::skip`. cargo counts it as passed.
 const SKIPPED: &str = "skipped: ";
 
 /// Every suite that ran, in order.

@@ -60,11 +60,9 @@ pub(crate) struct Arguments {
 }
 
 fn suite_named(name: &str) -> Result<&'static str, String> {
-    let names = SUITES.iter().map(|suite| suite.name);
-    names
-        .clone()
-        .find(|known| *known == name)
-        .ok_or_else(|| format!("the suites are {}", names.collect::<Vec<_>>().join(", ")))
+    let names: BTreeSet<_> = SUITES.iter().map(|suite| suite.name).chain([REBOOT]).collect();
+    let all = || Vec::from_iter(names.iter().copied()).join(", ");
+    names.get(name).copied().ok_or_else(|| format!("the suites are {}", all()))
 }
 
 /// Runs the suites on the kernels and ends with a count.

@@ -63,6 +63,13 @@ pub(crate) const SUITES: &[Suite] = &[
         limit: 900,
     },
     Suite {
+        name: "lifecycle",
+        kernels: EVERY,
+        full: Some(&["interfaces::", "networks::", "broken::"]),
+        short: Some(&["made_again", "joins_the_bridge", "taken_off"]),
+        limit: 900,
+    },
+    Suite {
         name: "daemon",
         kernels: EVERY,
         full: Some(&["outlives", "it_fences", "a_reload", "come_and_go"]),

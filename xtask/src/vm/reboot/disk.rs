@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::super::{archive, image, kernel::Kernel, needs};
-use crate::run::{show, workspace};
+use crate::run::show;
 
 /// What the system is made of, besides what every Debian has.
 const PACKAGES: &str = "systemd,systemd-sysv,udev,dbus,iproute2,kmod";
@@ -49,34 +49,23 @@ const FILES: [(&str, &str); 8] = [
     ("usr/local/sbin/life", LIFE),
 ];
 
-/// What the package installs, by where it is in the workspace.
-const PACKAGE: [(&str, &str); 3] = [
-    ("dist/camfence.service", "usr/lib/systemd/system/camfence.service"),
-    ("dist/camfence.sysusers", "usr/lib/sysusers.d/camfence.conf"),
-    ("dist/camfence.tmpfile", "usr/lib/tmpfiles.d/camfence.conf"),
-];
-
 /// Makes the disk. The system without camfence is made once and kept.
-pub(crate) fn make(kernel: &Kernel, camfence: &Path, directory: &Path) -> Result<PathBuf> {
+pub(crate) fn make(kernel: &Kernel, package: &Path, directory: &Path) -> Result<PathBuf> {
     let root = directory.join("root");
     let _ = fs::remove_dir_all(&root);
     show(Command::new("cp").arg("-a").arg(debian(directory)?).arg(&root))?;
+    fs::copy(package, root.join("camfence.deb"))?;
+    show(Command::new("chroot").arg(&root).args(["dpkg", "-i", "/camfence.deb"]))?;
     for (path, text) in FILES {
         let path = root.join(path);
         fs::create_dir_all(path.parent().context("a place in the root directory")?)?;
         fs::write(&path, text)?;
     }
     fs::set_permissions(root.join("usr/local/sbin/life"), fs::Permissions::from_mode(0o755))?;
-    for (from, to) in PACKAGE {
-        let (from, to) = (workspace().join(from), root.join(to));
-        fs::create_dir_all(to.parent().context("a place in the root directory")?)?;
-        fs::copy(&from, to).with_context(|| format!("copying {}", from.display()))?;
-    }
-    show(Command::new("strip").arg("-o").arg(root.join("usr/sbin/camfence")).arg(camfence))?;
     let modules = kernel.root.join("lib/modules").join(&kernel.release).canonicalize()?;
     fs::create_dir_all(root.join("usr/lib/modules"))?;
     show(Command::new("cp").arg("-a").arg(modules).arg(root.join("usr/lib/modules")))?;
-    for service in ["camfence", "systemd-networkd", "life"] {
+    for service in ["systemd-networkd", "life"] {
         show(Command::new("systemctl").arg("--root").arg(&root).args(["enable", "-q", service]))?;
     }
     let disk = directory.join("disk");

@@ -6,7 +6,7 @@ count=$(($(cat /var/lib/lives 2>/dev/null || echo 0) + 1))
 echo "$count" > /var/lib/lives
 sleep 5
 {
-    systemctl --no-pager status camfence systemd-networkd
+    journalctl --no-pager -o short-monotonic -u camfence -u systemd-networkd
     camfence --json status
     ip -br link
     systemd-analyze critical-chain camfence.service
