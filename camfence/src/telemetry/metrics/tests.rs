@@ -147,3 +147,19 @@ fn a_counter_is_called_as_its_format_wants() {
     assert!(text.contains("# TYPE camfence_enforcing gauge\n"), "{text}");
     assert!(!text.contains("EOF"), "{text}");
 }
+
+#[test]
+fn the_documentation_has_every_metric_and_no_other() {
+    let page = include_str!("../../../../docs/operations.md");
+    let text = encoded(Format::Text);
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let families: Vec<_> = families.filter_map(|line| line.split(' ').next()).collect();
+    for family in &families {
+        assert!(page.contains(&format!("`{family}`")), "{family} is not in docs/operations.md");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `camfence_"));
+    let named = rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split(", "));
+    for name in named.map(|name| name.trim().trim_matches('`')) {
+        assert!(families.contains(&name), "there is no {name}");
+    }
+}
