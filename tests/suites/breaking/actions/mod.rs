@@ -63,9 +63,8 @@ actions! {
         up_without_daemon;
     policy, None: reload, hang_up, add_and_remove, remove_and_add_again, open_and_close;
     files, None: corrupt_configuration, restart_with_corrupt_configuration, fill_disk;
-    ports, None: remake_port_without_daemon, move_to_fenced_bridge, rename_port, change_mtu,
-        port_down_and_up;
-    ports, Heard: remake_port, move_to_other_bridge_and_back;
+    ports, None: remake_port_without_daemon, move_to_fenced_bridge, rename_port, change_mtu;
+    ports, Heard: remake_port, move_to_other_bridge_and_back, port_down_and_up;
     attachments, None: delete_program_pins, delete_map_pins;
     attachments, Looked: detach_behind_its_back, delete_link_pins, delete_root;
 }
