@@ -6,7 +6,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use camfence_tests::{BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, cmd::Daemon, mac};
+use camfence_tests::{
+    BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, cmd::Daemon, kernel, mac,
+};
 use serde_json::Value;
 
 pub(crate) const CAM: Mac = mac("b0:c5:54:25:5b:0e");
@@ -15,10 +17,12 @@ pub(crate) const GW: Mac = mac("02:cf:aa:00:00:01");
 
 /// How long nothing may arrive before everything has.
 const QUIET: Duration = Duration::from_millis(40);
-/// How long the daemon may take for what it hears of.
-pub(crate) const SOON: Duration = Duration::from_secs(3);
+/// How long the daemon may take to start: on a machine that is emulated it is this slow.
+const START: Duration = Duration::from_mins(1);
+/// How long it may take for what it hears of.
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 /// How long it may take for what nobody tells it: it looks every five seconds.
-pub(crate) const NEXT_LOOK: Duration = Duration::from_secs(9);
+pub(crate) const NEXT_LOOK: Duration = Duration::from_secs(20);
 
 pub(crate) struct Home {
     pub(crate) lab: Lab,
@@ -41,9 +45,21 @@ impl Home {
         let text = config(interfaces, lines) + more;
         let camfence = Camfence::new(self.lab.box_ns(), &text, &self.bpffs)?;
         let daemon = camfence.start(["run"])?;
-        let fence = Fence { home: self, camfence, daemon };
-        fence.said("fenced for 2 cameras")?;
-        Ok(fence)
+        daemon.wait_for_log(START, |log| log.contains("fenced for 2 cameras"))?;
+        Ok(Fence { home: self, camfence, daemon })
+    }
+
+    /// Renames an interface of the box.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let rename = format!("link set dev {from} name {to}");
+        if kernel::version()? >= (6, 2) {
+            return self.ip(&rename).map(drop);
+        }
+        // Kernels before 6.2 rename none that is up (commit bd039b5ea2a9).
+        self.ip(&format!("link set dev {from} down"))?;
+        self.ip(&rename)?;
+        self.ip(&format!("link set dev {to} up"))?;
+        self.lab.box_ns().wait_running(&[to])
     }
 
     /// A host's wire.

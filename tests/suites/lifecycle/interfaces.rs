@@ -70,7 +70,7 @@ fn a_renamed_port_stays_fenced_and_sealed() -> Result<()> {
     let ports = [port.as_str(), home.lab.port("garage")];
     let sealed = format!("[interface.{port}]\nunknown = \"drop\"\n");
     let fence = home.run(&ports, "", &sealed)?;
-    home.ip(&format!("link set dev {port} name lan9"))?;
+    home.rename(&port, "lan9")?;
     fence
         .said("port-driveway is called lan9 now: it stays fenced until a reload says otherwise")?;
     fence.holds("driveway")?;
@@ -86,7 +86,7 @@ fn a_renamed_port_stays_fenced_and_sealed() -> Result<()> {
     // Told once, however often it is looked.
     ensure!(fence.times_said("port-driveway is called lan9 now")? == 1);
     // Named again, it is a port like any.
-    home.ip(&format!("link set dev lan9 name {port}"))?;
+    home.rename("lan9", &port)?;
     let shown = fence.is_enforcing(&port, true)?;
     ensure!(shown["unknown"]["sealed"] == true, "{shown}");
     ensure!(fence.unfenced(&port)?.is_zero(), "{}", fence.daemon.log()?);
@@ -98,7 +98,7 @@ fn a_port_that_was_renamed_is_let_go_by_a_reload() -> Result<()> {
     let home = Home::new()?;
     let port = home.lab.port("driveway").to_owned();
     let fence = home.run(&[port.as_str(), home.lab.port("garage")], "", "")?;
-    home.ip(&format!("link set dev {port} name lan9"))?;
+    home.rename(&port, "lan9")?;
     fence.said("port-driveway is called lan9 now")?;
     let summary = fence.camfence.json(["reload"])?;
     ensure!(summary["detached"] == serde_json::json!(["lan9"]), "{summary}");
