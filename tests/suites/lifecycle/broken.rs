@@ -20,6 +20,8 @@ fn a_link_that_was_taken_off_is_attached_again() -> Result<()> {
     let ifindex = home.lab.box_ns().ifindex(&port)?;
     fence.holds("driveway")?;
     fence.remove_pins(&format!("links/{ifindex}"))?;
+    // Without TCX there are filters instead, on a qdisc that is not there otherwise.
+    let _ = home.lab.box_ns().command("tc").args(["qdisc", "del", "dev", &port, "clsact"]).output();
     fence.leaks_until_fenced("driveway", NEXT_LOOK)?;
     fence.said(&format!("fenced: {port}"))?;
     fence.is_enforcing(&port, true)?;
