@@ -24,7 +24,7 @@ pub const ATTIC: Mac = mac("b0:c5:54:25:5b:0f");
 /// Where the metrics are, in the box.
 pub const METRICS: &str = "127.0.0.1:9477";
 /// Longer than anything takes that is to happen.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_mins(1);
 
 /// Two cameras, of which the configuration knows one, and a way to the internet.
 #[derive(Debug)]
