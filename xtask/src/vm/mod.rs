@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
 
 fn suite_named(name: &str) -> Result<&'static str, String> {
     let names: BTreeSet<_> = SUITES.iter().map(|suite| suite.name).chain([REBOOT]).collect();
-    let all = || Vec::from_iter(names.iter().copied()).join(", ");
+    let all = || names.iter().copied().collect::<Vec<_>>().join(", ");
     names.get(name).copied().ok_or_else(|| format!("the suites are {}", all()))
 }
 
