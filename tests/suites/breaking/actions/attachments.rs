@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -39,9 +41,9 @@ pub(super) fn delete_link_pins(scene: &mut Scene<'_>) -> Result<[Expect; 3]> {
         return Ok(EXACT);
     }
     scene.open_window(camera, Why::Unfenced);
-    for link in links {
-        fs::remove_file(link)?;
-    }
+    let ids = ids_of(&links)?;
+    links.into_iter().try_for_each(fs::remove_file)?;
+    await_gone(&ids)?;
     scene.await_fenced(camera)?;
     Ok(Scene::all_but(camera, Expect::Sent))
 }
@@ -66,6 +68,7 @@ pub(super) fn delete_root(scene: &mut Scene<'_>) -> Result<[Expect; 3]> {
     for camera in 0..CAMERAS.len() {
         scene.open_window(camera, Why::Unfenced);
     }
+    let ids = ids_of(&pins(scene.bpffs.path(), Pinned::Links)?)?;
     for entry in fs::read_dir(scene.bpffs.path())? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
@@ -75,6 +78,7 @@ pub(super) fn delete_root(scene: &mut Scene<'_>) -> Result<[Expect; 3]> {
             fs::remove_file(entry.path())?;
         }
     }
+    await_gone(&ids)?;
     scene.await_whole()?;
     for camera in 0..CAMERAS.len() {
         scene.await_fenced(camera)?;
@@ -96,8 +100,31 @@ fn links_of(scene: &Scene<'_>, camera: usize) -> Result<Vec<PathBuf>> {
     Ok(links)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// The ids of pinned links.
+fn ids_of(links: &[PathBuf]) -> Result<Vec<u64>> {
+    let id = |link: &PathBuf| {
+        let shown = run(Command::new("bpftool").args(["-j", "link", "show", "pinned"]).arg(link))?;
+        let shown: serde_json::Value = serde_json::from_slice(&shown)?;
+        shown["id"].as_u64().with_context(|| format!("no id in {shown}"))
+    };
+    links.iter().map(id).collect()
+}
+
+/// Waits until links are gone: the kernel takes its time after the last of a link's pins. Until then
+/// they enforce.
+fn await_gone(ids: &[u64]) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    for id in ids.iter().map(u64::to_string) {
+        while run(Command::new("bpftool").args(["link", "show", "id", &id])).is_ok() {
+            ensure!(Instant::now() < deadline, "link {id} is still there");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+    Ok(())
+}
+
+fn run(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.output().with_context(|| format!("{command:?}: `cargo xtask setup`?"))?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
+    Ok(output.stdout)
 }
