@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Breaks the fence for so many seconds, in the order that `seed` gives. On a machine that is
-/// `busy` with other work, short times are not judged.
+/// `busy` with other work, times are not judged.
 ///
 /// The upgrades are between two builds of which one has other kernel programs: they are compiled
 /// with less optimization.

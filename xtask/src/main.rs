@@ -57,7 +57,7 @@ enum Command {
         /// Repeats a run that printed this
         #[arg(long)]
         seed: Option<u64>,
-        /// Do not judge short times: the machine has other work
+        /// Do not judge times: the machine has other work
         #[arg(long)]
         busy: bool,
     },
