@@ -1,7 +1,9 @@
 //! What the kernel that runs a test can do, and tests that it cannot run.
 
+use std::env;
 use std::io::{self, Write as _};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use nix::sys::utsname::uname;
@@ -17,6 +19,13 @@ pub fn skip(reason: &str) {
     let line = format!("\nskipped: {name}: {reason}\n");
     // Where standard output is closed nobody counts either.
     let _ = io::stdout().write_all(line.as_bytes());
+}
+
+/// A time that a test allows, on this machine: `$CAMFENCE_SLOWNESS` times as long where that is
+/// set, as on one that is emulated.
+pub fn slowed(time: Duration) -> Duration {
+    let slowness = env::var("CAMFENCE_SLOWNESS").ok().and_then(|text| text.parse().ok());
+    time * slowness.unwrap_or(1)
 }
 
 /// Major and minor version of the running kernel.

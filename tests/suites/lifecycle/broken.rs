@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::{Map, MapData};
+use camfence_tests::kernel::slowed;
 
 use crate::fixture::{Fence, Home, NEXT_LOOK, SOON};
 
@@ -23,7 +24,7 @@ fn a_link_that_was_taken_off_is_attached_again() -> Result<()> {
     fence.remove_pins(&format!("links/{ifindex}"))?;
     // Without TCX there are filters instead, on a qdisc that is not there otherwise.
     let _ = home.lab.box_ns().command("tc").args(["qdisc", "del", "dev", &port, "clsact"]).output();
-    fence.leaks_until_fenced("driveway", NEXT_LOOK)?;
+    fence.leaks_until_fenced("driveway", slowed(NEXT_LOOK))?;
     fence.said(&format!("fenced: {port}"))?;
     fence.is_enforcing(&port, true)?;
     let time = fence.unfenced(&port)?;
@@ -44,7 +45,7 @@ fn programs_that_do_not_enforce_are_found_out() -> Result<()> {
     ensure!(shown["problem"] == "a frame that has to be dropped passed", "{shown}");
     ensure!(shown["outbound"]["hook"] == "tc", "attached it still is: {shown}");
     fence.daemon.signal(nix::sys::signal::Signal::SIGCONT)?;
-    fence.leaks_until_fenced("driveway", NEXT_LOOK)?;
+    fence.leaks_until_fenced("driveway", slowed(NEXT_LOOK))?;
     fence.said("the fence was broken and has been made anew: ")?;
     ensure!(fence.is_enforcing(&port, true)?["problem"].is_null());
     ensure!(!fence.unfenced(&port)?.is_zero());
@@ -95,7 +96,7 @@ fn pins_that_are_gone_are_made_again_without_a_gap() -> Result<()> {
     for pins in ["programs", "maps"] {
         fence.remove_pins(&directory(pins))?;
         let before = fence.times_said("made anew")?;
-        let deadline = Instant::now() + NEXT_LOOK;
+        let deadline = Instant::now() + slowed(NEXT_LOOK);
         while fence.times_said("made anew")? == before && Instant::now() < deadline {
             fence.holds("driveway")?;
             thread::sleep(Duration::from_millis(50));

@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use camfence_tests::{
-    BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, cmd::Daemon, kernel, mac,
+    BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort,
+    cmd::Daemon,
+    kernel::{self, slowed},
+    mac,
 };
 use serde_json::Value;
 
@@ -91,7 +94,7 @@ pub(crate) struct Fence<'a> {
 impl Fence<'_> {
     /// Waits until the daemon has logged something.
     pub(crate) fn said(&self, words: &str) -> Result<()> {
-        self.daemon.wait_for_log(NEXT_LOOK + SOON, |log| log.contains(words))
+        self.daemon.wait_for_log(slowed(NEXT_LOOK + SOON), |log| log.contains(words))
     }
 
     /// How often it has said something.
@@ -135,7 +138,7 @@ impl Fence<'_> {
     /// `camfence_unfenced_seconds_total` of an interface, as soon as the daemon has looked at it.
     pub(crate) fn unfenced(&self, interface: &str) -> Result<Duration> {
         let series = format!("camfence_unfenced_seconds_total{{interface=\"{interface}\"}} ");
-        let deadline = Instant::now() + NEXT_LOOK;
+        let deadline = Instant::now() + slowed(NEXT_LOOK);
         loop {
             let metrics = self.metrics()?;
             if let Some(seconds) = metrics.lines().find_map(|line| line.strip_prefix(&series)) {
@@ -160,7 +163,7 @@ impl Fence<'_> {
 
     /// Waits until `status` says that an interface is enforcing, or not.
     pub(crate) fn is_enforcing(&self, interface: &str, wanted: bool) -> Result<Value> {
-        let deadline = Instant::now() + NEXT_LOOK;
+        let deadline = Instant::now() + slowed(NEXT_LOOK);
         loop {
             let port = self.port(interface);
             if port.as_ref().is_ok_and(|port| port["enforcing"] == wanted) {

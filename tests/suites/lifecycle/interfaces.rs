@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use camfence_tests::kernel::slowed;
 use serde_json::Value;
 
 use crate::fixture::{Home, SOON};
@@ -19,12 +20,12 @@ fn a_port_made_again_is_fenced_at_once_and_the_time_is_told() -> Result<()> {
     for _ in 0..3 {
         home.lab.unplug("driveway")?;
         home.lab.plug("driveway")?;
-        let leaks = fence.leaks_until_fenced("driveway", SOON)?;
-        ensure!(leaks.time < AT_ONCE, "{leaks:?}");
+        let leaks = fence.leaks_until_fenced("driveway", slowed(SOON))?;
+        ensure!(leaks.time < slowed(AT_ONCE), "{leaks:?}");
         fence.is_enforcing(home.lab.port("driveway"), true)?;
     }
     let time = fence.unfenced(home.lab.port("driveway"))?;
-    ensure!(!time.is_zero() && time < 3 * AT_ONCE, "{time:?}");
+    ensure!(!time.is_zero() && time < 3 * slowed(AT_ONCE), "{time:?}");
     ensure!(fence.unfenced(home.lab.port("garage"))?.is_zero());
     fence.said("port-driveway is enforcing; it was not for up to ")
 }
@@ -37,7 +38,7 @@ fn a_port_that_joins_the_bridge_is_fenced_and_one_that_leaves_is_not() -> Result
     let fence = home.run(&["br-cam"], "", "")?;
     fence.holds("garage")?;
     home.ip(&format!("link set dev {port} master br-cam"))?;
-    fence.leaks_until_fenced("driveway", SOON)?;
+    fence.leaks_until_fenced("driveway", slowed(SOON))?;
     fence.is_enforcing(&port, true)?;
     home.ip(&format!("link set dev {port} nomaster"))?;
     fence.said(&format!("no longer fenced: {port}"))?;
@@ -58,7 +59,7 @@ fn an_interface_that_is_not_there_yet_is_waited_for() -> Result<()> {
     for host in ["driveway", "gw"] {
         home.ip(&format!("link set dev {} master br-late", home.lab.port(host)))?;
     }
-    fence.leaks_until_fenced("driveway", SOON)?;
+    fence.leaks_until_fenced("driveway", slowed(SOON))?;
     fence.is_enforcing(home.lab.port("driveway"), true)?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::kernel::Kernel;
 const MEMORY: &str = "2G";
 /// Loading a program takes half as long as with `max`, whose features have to be emulated too.
 const CPU: &str = "Nehalem";
-/// Two guests with one each are faster than with two, on two cores.
+/// Two guests run at a time, and two cores is what there may be.
 const CPUS: &str = "1";
 /// The last line of the results of a guest that came to its end. qemu's exit status tells nothing:
 /// it is that of an orderly end after a panic, too.

@@ -4,6 +4,8 @@
 
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/tmp TMPDIR=/tmp CAMFENCE_BIN=/suites/camfence RUST_BACKTRACE=0
+# An emulated machine; tests give it this many times as long.
+export CAMFENCE_SLOWNESS=10
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
