@@ -93,6 +93,10 @@ fn on_xdp(ctx: &XdpContext, buffers: Buffers) -> Effect {
 
 #[inline(always)]
 fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
+    // Whose frame it is cannot be told otherwise.
+    if direction == Direction::Outbound && !tc_packet::restore_header(ctx) {
+        return Effect::Drop;
+    }
     let linear = tc_packet::linear(ctx, ETHERNET_HEADER);
     let port = || tc_packet::port(ctx);
     let Some(camera) = find(direction, &linear, &Maps, port) else { return Effect::Pass };

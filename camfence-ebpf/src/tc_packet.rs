@@ -1,14 +1,21 @@
 //! A frame as TC has it: a socket buffer, which may hold several frames of the wire (GRO, GSO),
 //! keep its VLAN tag aside and have its headers outside the part that can be read directly.
 
-use aya_ebpf::{helpers::generated::bpf_skb_pull_data, programs::TcContext};
+use aya_ebpf::{
+    bindings::bpf_hdr_start_off::BPF_HDR_START_MAC,
+    helpers::generated::{
+        bpf_skb_change_head, bpf_skb_load_bytes, bpf_skb_load_bytes_relative, bpf_skb_pull_data,
+        bpf_skb_store_bytes,
+    },
+    programs::TcContext,
+};
 use camfence_common::{
     abi::Tally,
     packet::{HEADER_WINDOW, Packet},
     verifier::{Unknown, forget},
     wire::{extension::Transport, length},
 };
-use network_types::vlan::VlanHdr;
+use network_types::{eth::EthHdr, vlan::VlanHdr};
 
 use crate::pointer::{Linear, bytes_from_linear};
 
@@ -48,6 +55,34 @@ pub(crate) fn linear(ctx: &TcContext, bytes: u32) -> Linear {
     }
     // Read anew in either case: what the verifier knows of the frame's bytes is then the same.
     Linear::new(read!(ctx, data) as usize, read!(ctx, data_end) as usize)
+}
+
+/// Sees to it that a frame on ingress begins with its Ethernet header; false if it cannot.
+///
+/// Where an XDP program for several buffers runs in generic mode on the same port, kernels since
+/// 6.9 (commit e6d5dbdd20aa) make a copy of the frame that has lost the length of its Ethernet
+/// header, and TC programs are given the packet alone. The wire's length is taken before the kernel
+/// puts the header in front, and so is smaller wherever it does. Such a frame is repaired, for
+/// whoever comes after as well: the header is still there, before the packet.
+#[inline(always)]
+pub(crate) fn restore_header(ctx: &TcContext) -> bool {
+    if read!(ctx, wire_len) < read!(ctx, len) {
+        return true;
+    }
+    const LEN: u32 = EthHdr::LEN as u32;
+    let (mut header, mut first) = ([0u16; EthHdr::LEN / 2], [0u16; EthHdr::LEN / 2]);
+    let (skb, to, seen) = (ctx.skb.skb, (&raw mut header).cast(), (&raw mut first).cast());
+    // SAFETY: the context is the one the program was called with, and there are `LEN` bytes at
+    // `to`.
+    if unsafe { bpf_skb_load_bytes_relative(skb.cast(), 0, to, LEN, BPF_HDR_START_MAC) } != 0 {
+        return false;
+    }
+    // SAFETY: as above, and there are as many at `seen`. No address of the frame's bytes that was
+    // read before the header was put in front is used after.
+    unsafe {
+        bpf_skb_load_bytes(skb.cast(), 0, seen, LEN) == 0 && header == first
+            || bpf_skb_change_head(skb, LEN, 0) == 0 && bpf_skb_store_bytes(skb, 0, to, LEN, 0) == 0
+    }
 }
 
 /// The interface index of the port.

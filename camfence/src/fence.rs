@@ -29,7 +29,7 @@ use self::{ports::Ports, proof::Prover};
 use crate::{
     config::{Config, Mode, Unknown},
     kernel::{
-        KernelError,
+        KernelError, clsact,
         links::{self, Programs},
         maps::Maps,
         netlink::Netlink,
@@ -518,7 +518,7 @@ impl Fence {
                 self.unfence_others(&programs, &Ports::none(), &mut Report::default()).await?;
             }
             // Links end with the root.
-            Err(_) => links::remove_filters(&self.netlink).await?,
+            Err(_) => clsact::take_all_off(&self.root, &self.netlink).await?,
         }
         self.root.remove()?;
         Ok(())

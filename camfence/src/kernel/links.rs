@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, mem,
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use aya::{
     programs::{
         LinkOrder, ProgramError, ProgramInfo, SchedClassifier, TcAttachType, Xdp,
         links::{FdLink, PinnedLink},
-        tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
+        tc::{SchedClassifierLink, TcAttachOptions},
         xdp::{XdpLink, XdpMode as AyaXdpMode},
     },
 };
@@ -21,19 +21,15 @@ use camfence_common::{abi::names, reason::Direction};
 use rustix::io::Errno;
 
 use super::{
+    clsact,
     error::{KernelError, OsCode, Result, Tried as _},
-    netlink::{ClsactProgram, ClsactSide, Netlink},
+    netlink::Netlink,
     object::Object,
     query::{self, tcx_programs},
     root::{Generation, Root},
     runner::{Outcome, run_tc, run_xdp},
 };
 use crate::policy::topology::{Attached, Hook, Link, Mode};
-
-/// Priority and handle of camfence's filters on a clsact qdisc. The highest priority: a filter
-/// before it could let a frame pass unseen.
-const CLSACT_PRIORITY: u16 = 1;
-const CLSACT_HANDLE: u16 = 0xcf;
 
 /// How often, and how many times, it is looked whether an XDP program is off: for two seconds.
 const DETACH_POLL: Duration = Duration::from_millis(5);
@@ -93,7 +89,7 @@ impl Programs {
         if self.tcx && tcx_programs(port, direction)?.into_iter().any(is_ours) {
             return Ok(Some(Attached::tc(Mode::Tcx)));
         }
-        let filters = netlink.clsact_programs(port.index, side(direction)).await?;
+        let filters = netlink.clsact_programs(port.index, clsact::side(direction)).await?;
         let clsact = filters.iter().any(|filter| is_ours(filter.program));
         Ok(clsact.then_some(Attached::tc(Mode::Clsact)))
     }
@@ -155,9 +151,9 @@ impl Programs {
         if hook != Hook::Tc {
             return self.await_detached(netlink, port).await;
         }
-        for filter in netlink.clsact_programs(port.index, side(direction)).await? {
+        for filter in netlink.clsact_programs(port.index, clsact::side(direction)).await? {
             if self.is_ours(tc_name(direction), filter.program) {
-                drop(clsact_link(port, direction)?);
+                clsact::take_off(port, direction, &filter)?;
             }
         }
         Ok(())
@@ -195,7 +191,7 @@ impl Programs {
                 result => return result,
             }
         }
-        attach_clsact(program, netlink, port, direction).await
+        clsact::attach(program, &self.root, netlink, port, direction).await
     }
 }
 
@@ -290,10 +286,10 @@ async fn replace(root: &Root, pin: &Path, name: &str, netlink: &Netlink) -> Resu
     let old = pinned_ids(root, name)?;
     for direction in Direction::ALL.into_iter().filter(|direction| tc_name(*direction) == name) {
         for port in netlink.links().await? {
-            let filters = netlink.clsact_programs(port.index, side(direction)).await?;
+            let filters = netlink.clsact_programs(port.index, clsact::side(direction)).await?;
             let is_old = |program| program != new && old.contains(&program);
-            if filters.iter().any(|filter| is_old(filter.program)) {
-                replace_filter(&mut program, &port, direction)?;
+            for filter in filters.iter().filter(|filter| is_old(filter.program)) {
+                clsact::replace(&mut program, &port, direction, filter)?;
             }
         }
     }
@@ -314,36 +310,6 @@ fn replace_in_links(
         }
     }
     Ok(())
-}
-
-/// Replaces the program in camfence's filter on a port.
-fn replace_filter(program: &mut SchedClassifier, port: &Link, direction: Direction) -> Result<()> {
-    let what = || format!("{}: replacing the TC program", port.name);
-    let id = program.attach_to_link(clsact_link(port, direction)?).tried(what)?;
-    // Dropping it would take the filter off.
-    mem::forget(program.take_link(id).tried(what)?);
-    Ok(())
-}
-
-/// Takes camfence's filters off all interfaces, by how they are filed and named: for when no pin
-/// says which programs they run.
-pub async fn remove_filters(netlink: &Netlink) -> Result<()> {
-    for port in netlink.links().await? {
-        for direction in Direction::ALL {
-            let filters = netlink.clsact_programs(port.index, side(direction)).await?;
-            if filters.iter().any(|filter| is_named_ours(filter, direction)) {
-                drop(clsact_link(&port, direction)?);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a filter is where camfence puts its own, and is called so.
-fn is_named_ours(filter: &ClsactProgram, direction: Direction) -> bool {
-    filter.priority == CLSACT_PRIORITY
-        && filter.handle == u32::from(CLSACT_HANDLE)
-        && filter.name == tc_name(direction)
 }
 
 fn attach_xdp(program: &mut Xdp, port: &Link, mode: AyaXdpMode, pin: &Path) -> Result<()> {
@@ -376,45 +342,6 @@ fn attach_tcx(
     let link = FdLink::try_from(program.take_link(id).tried(what)?).tried(what)?;
     link.pin(pin).tried(|| format!("pinning {}", pin.display()))?;
     Ok(())
-}
-
-async fn attach_clsact(
-    program: &mut SchedClassifier,
-    netlink: &Netlink,
-    port: &Link,
-    direction: Direction,
-) -> Result<()> {
-    let what = || format!("{}: attaching the TC program", port.name);
-    match tc::qdisc_add_clsact(&port.name) {
-        Err(error) if error.os_code() == Some(Errno::EXIST.raw_os_error()) => {}
-        result => result.tried(|| format!("{}: adding a clsact qdisc", port.name))?,
-    }
-    // One whose pin was lost goes on judging by what is no longer written to.
-    let filters = netlink.clsact_programs(port.index, side(direction)).await?;
-    if filters.iter().any(|filter| is_named_ours(filter, direction)) {
-        return replace_filter(program, port, direction);
-    }
-    let options = TcAttachOptions::Netlink(NlOptions {
-        priority: CLSACT_PRIORITY,
-        handle: clsact_handle(),
-        classid: None,
-    });
-    let id =
-        program.attach_with_options(&port.name, attach_type(direction), options).tried(what)?;
-    // Dropping it would take the filter off.
-    mem::forget(program.take_link(id).tried(what)?);
-    Ok(())
-}
-
-/// The filter that camfence made on a port, as a link; dropping it takes it off.
-fn clsact_link(port: &Link, direction: Direction) -> Result<SchedClassifierLink> {
-    let at = attach_type(direction);
-    SchedClassifierLink::attached(&port.name, at, CLSACT_PRIORITY, clsact_handle(), None)
-        .tried(|| format!("{}: looking for its filter", port.name))
-}
-
-const fn clsact_handle() -> TcHandle {
-    TcHandle::new(0, CLSACT_HANDLE)
 }
 
 /// The pinned links of a program on all interfaces, with their pins.
@@ -519,23 +446,16 @@ const fn program_name(direction: Direction, hook: Hook) -> &'static str {
     }
 }
 
-const fn tc_name(direction: Direction) -> &'static str {
+pub(super) const fn tc_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Outbound => names::OUTBOUND_TC,
         Direction::Inbound => names::INBOUND_TC,
     }
 }
 
-const fn attach_type(direction: Direction) -> TcAttachType {
+pub(super) const fn attach_type(direction: Direction) -> TcAttachType {
     match direction {
         Direction::Outbound => TcAttachType::Ingress,
         Direction::Inbound => TcAttachType::Egress,
-    }
-}
-
-const fn side(direction: Direction) -> ClsactSide {
-    match direction {
-        Direction::Outbound => ClsactSide::Ingress,
-        Direction::Inbound => ClsactSide::Egress,
     }
 }

@@ -7,6 +7,7 @@
 //! - `carry` moves what they hold to new ones,
 //! - [`clock`] is the clock that deadlines are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
+//! - [`clsact`] does so with the filters of kernels before 6.6,
 //! - [`query`] asks which programs run at a hook,
 //! - [`canary`] tries whether the attached programs enforce,
 //! - [`features`], [`neighbours`], [`offload`], [`flowtables`] and [`hooks`] see what `doctor` looks at,
@@ -15,6 +16,7 @@
 pub mod canary;
 pub(crate) mod carry;
 pub mod clock;
+pub mod clsact;
 pub mod error;
 pub mod features;
 pub mod flowtables;

@@ -14,6 +14,7 @@ over_every_attachment!(
     status_says_what_the_kernel_says,
     down_leaves_nothing,
     up_twice_changes_nothing,
+    two_roots_do_not_touch_each_other,
 );
 
 const HOSTS: [&str; 4] = ["driveway", "garage", "nvr", "gw"];
@@ -219,25 +220,34 @@ fn up_twice_changes_nothing(attachment: Attachment) -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn fences_under_two_roots_do_not_touch_each_other() -> Result<()> {
-    // A clsact qdisc has one place for camfence's filter.
-    if !Attachment::Tcx.is_here() {
-        return Ok(());
-    }
-    let home = Home::new(Attachment::Tcx)?;
-    let fence = home.fenced()?;
+fn two_roots_do_not_touch_each_other(attachment: Attachment) -> Result<()> {
+    let home = Home::new(attachment)?;
+    let fence = home.fence(&[CAM])?;
+    fence.up()?;
     let bpffs = BpffsRoot::new()?;
     let text = config(&["br-cam"], "tc", "", &[CAM2]);
-    let second = Fence::new(&home.lab, &bpffs, Attachment::Tcx, &text)?;
+    let second = Fence::new(&home.lab, &bpffs, attachment, &text)?;
     second.up()?;
-    let camera = home.wire("driveway")?;
+    let (camera, gw) = (home.wire("driveway")?, home.wire("gw")?);
     camera.send(&calling_home(CAM).build())?;
+    camera.send(&calling_home(CAM2).build())?;
+    nothing_arrives(&gw)?;
+    assert_eq!(fence.outbound(CAM)?, [0, 1]);
+    assert_eq!(second.outbound(CAM2)?, [0, 1]);
+    // The bridge floods it: the recorder's station never spoke.
+    let frame = recording(CAM2).build();
+    camera.send(&frame)?;
+    arrives(&gw, std::slice::from_ref(&frame))?;
+    assert_eq!(second.outbound(CAM2)?, [1, 1]);
+    // The one that came first is the one that stays.
     assert_eq!(second.verb(&["down"])?["stood"], true);
     camera.send(&calling_home(CAM).build())?;
-    nothing_arrives(&home.wire("gw")?)?;
+    nothing_arrives(&gw)?;
     assert_eq!(fence.outbound(CAM)?, [0, 2]);
     assert_eq!(fence.port("gw")?["enforcing"], true);
+    let frame = calling_home(CAM2).build();
+    camera.send(&frame)?;
+    arrives(&gw, std::slice::from_ref(&frame))?;
     Ok(())
 }
 
