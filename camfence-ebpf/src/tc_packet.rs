@@ -17,7 +17,10 @@ use camfence_common::{
 };
 use network_types::{eth::EthHdr, vlan::VlanHdr};
 
-use crate::pointer::{Linear, bytes_from_linear};
+use crate::{
+    ETHERNET_HEADER,
+    pointer::{Linear, bytes_from_linear},
+};
 
 /// Reads a field of the context. Volatile, since the verifier wants a context access to be a load
 /// at a fixed offset, and LLVM otherwise turns a choice between two into a chosen address.
@@ -69,19 +72,19 @@ pub(crate) fn restore_header(ctx: &TcContext) -> bool {
     if read!(ctx, wire_len) < read!(ctx, len) {
         return true;
     }
-    const LEN: u32 = EthHdr::LEN as u32;
+    let len = ETHERNET_HEADER;
     let (mut header, mut first) = ([0u16; EthHdr::LEN / 2], [0u16; EthHdr::LEN / 2]);
     let (skb, to, seen) = (ctx.skb.skb, (&raw mut header).cast(), (&raw mut first).cast());
-    // SAFETY: the context is the one the program was called with, and there are `LEN` bytes at
+    // SAFETY: the context is the one the program was called with, and there are `len` bytes at
     // `to`.
-    if unsafe { bpf_skb_load_bytes_relative(skb.cast(), 0, to, LEN, BPF_HDR_START_MAC) } != 0 {
+    if unsafe { bpf_skb_load_bytes_relative(skb.cast(), 0, to, len, BPF_HDR_START_MAC) } != 0 {
         return false;
     }
     // SAFETY: as above, and there are as many at `seen`. No address of the frame's bytes that was
     // read before the header was put in front is used after.
     unsafe {
-        bpf_skb_load_bytes(skb.cast(), 0, seen, LEN) == 0 && header == first
-            || bpf_skb_change_head(skb, LEN, 0) == 0 && bpf_skb_store_bytes(skb, 0, to, LEN, 0) == 0
+        bpf_skb_load_bytes(skb.cast(), 0, seen, len) == 0 && header == first
+            || bpf_skb_change_head(skb, len, 0) == 0 && bpf_skb_store_bytes(skb, 0, to, len, 0) == 0
     }
 }
 

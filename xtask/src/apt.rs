@@ -52,6 +52,16 @@ pub(crate) fn installed(packages: &[&str]) -> bool {
         })
 }
 
+/// The version of a package that is installed; none if it is not.
+pub(crate) fn version(package: &str) -> Result<Option<String>> {
+    let output = Command::new("dpkg-query")
+        .args(["--show", "--showformat", "${db:Status-Status} ${Version}", package])
+        .output()
+        .context("running dpkg-query")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.strip_prefix("installed ").map(str::to_owned))
+}
+
 fn apt_get() -> Command {
     let mut apt_get = Command::new(INSTALL[0]);
     apt_get

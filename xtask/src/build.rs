@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::{
+    cross::Cross,
     run::{cargo, show, target_directory},
     setup,
 };
 
 /// Builds camfence once everything that takes is there.
-pub(crate) fn run(release: bool) -> Result<()> {
+pub(crate) fn run(release: bool, arm64: bool) -> Result<()> {
     setup::run()?;
-    let program = camfence(release)?;
+    let program = if arm64 { Cross::obtain()?.camfence(release)? } else { camfence(release)? };
     println!("built {}", program.display());
     Ok(())
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     build,
+    cross::{self, Cross},
     run::{cargo, show, workspace},
     setup,
 };
@@ -28,24 +29,42 @@ pub(crate) fn run(program: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
+/// Packages the release build of camfence for 64-bit ARM. The build for this machine has the man
+/// pages.
+pub(crate) fn run_arm64() -> Result<()> {
+    setup::run()?;
+    setup::cargo_deb()?;
+    let stage = stage(&build::camfence(true)?)?;
+    cross::strip(&Cross::obtain()?.camfence(true)?, &stage.join("camfence"))?;
+    println!("packaged {}", package(&stage, &["--target", cross::TARGET])?.display());
+    Ok(())
+}
+
 /// Packages a program; says where the package is.
 pub(crate) fn make(program: &Path) -> Result<PathBuf> {
     setup::cargo_deb()?;
+    let stage = stage(program)?;
+    show(Command::new("strip").arg("-o").arg(stage.join("camfence")).arg(program))?;
+    package(&stage, &[])
+}
+
+/// Puts together what is packaged beside the program, some of which it makes itself.
+fn stage(program: &Path) -> Result<PathBuf> {
     let stage = workspace().join(STAGE);
     if stage.exists() {
         fs::remove_dir_all(&stage).with_context(|| format!("emptying {}", stage.display()))?;
     }
     let generated = stage.join("generated");
     show(Command::new(program).arg("generate").arg(&generated))?;
-    show(Command::new("strip").arg("-o").arg(stage.join("camfence")).arg(program))?;
-    package(&stage)
+    Ok(stage)
 }
 
 /// Makes the package of what is staged; says where it is.
-fn package(stage: &Path) -> Result<PathBuf> {
+fn package(stage: &Path, options: &[&str]) -> Result<PathBuf> {
     show(
         cargo()
             .args(["deb", "--package", "camfence", "--no-build", "--no-strip", "--quiet"])
+            .args(options)
             .arg("--output")
             .arg(stage),
     )?;

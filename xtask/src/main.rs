@@ -1,12 +1,15 @@
 //! What people and CI run: `cargo xtask COMMAND`.
 
 mod apt;
+mod archive;
 mod breaking;
 mod build;
+mod cross;
 mod demo;
 mod dist;
 mod fuzz;
 mod lint;
+mod prometheus;
 mod results;
 mod run;
 mod setup;
@@ -36,12 +39,18 @@ enum Command {
         /// Build with optimizations
         #[arg(long)]
         release: bool,
+        /// Build for 64-bit ARM, as a Raspberry Pi is (Debian's compiler, or rustup's target)
+        #[arg(long)]
+        arm64: bool,
     },
     /// Make a Debian package
     Dist {
         /// Package this program instead of a release build
         #[arg(long, value_name = "PROGRAM")]
         program: Option<PathBuf>,
+        /// Make it for 64-bit ARM
+        #[arg(long, conflicts_with = "program")]
+        arm64: bool,
     },
     /// Run all tests, those in the kernel too (needs root)
     Test {
@@ -63,7 +72,7 @@ enum Command {
     },
     /// Run the tests on other kernels, under qemu (needs root, and Debian for its kernels)
     ///
-    /// Debian's 5.10, 6.1, 6.12 and its newest kernel. Without 6.1 or 6.12 the run has failed;
+    /// Debian's 5.10, 6.1, 6.12 and its newest kernel; if it is named, 6.12 on 64-bit ARM. Without 6.1 or 6.12 the run has failed;
     /// another that cannot be had is skipped.
     Vm(vm::Arguments),
     /// Show camfence at work in network namespaces (needs root)
@@ -89,8 +98,9 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup => setup::run().map(|()| ExitCode::SUCCESS),
-        Command::Build { release } => build::run(release).map(|()| ExitCode::SUCCESS),
-        Command::Dist { program } => dist::run(program.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Build { release, arm64 } => build::run(release, arm64).map(|()| ExitCode::SUCCESS),
+        Command::Dist { arm64: true, .. } => dist::run_arm64().map(|()| ExitCode::SUCCESS),
+        Command::Dist { program, .. } => dist::run(program.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Test { arguments } => test::run(&arguments),
         Command::Break { seconds, seed, busy } => {
             breaking::run(seconds, seed, busy).map(|()| ExitCode::SUCCESS)

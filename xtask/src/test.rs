@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    build,
+    build, prometheus,
     results::Results,
     run::{cargo, need_root},
     setup,
@@ -23,13 +23,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     setup::run()?;
     setup::cargo_deb()?;
     let camfence = build::camfence(false)?;
+    let prometheus = prometheus::obtain();
 
     let mut tests = cargo();
     tests
         .args(["test", "--color", "never", "--workspace", "--exclude", "camfence-ebpf"])
         .args(["--no-fail-fast", "--"])
         .args(arguments)
-        .env("CAMFENCE_BIN", camfence);
+        .env("CAMFENCE_BIN", camfence)
+        .envs(prometheus.map(|directory| ("CAMFENCE_PROMETHEUS", directory)));
     let (results, status) = follow(&mut tests)?;
     print!("{}", results.report(status.success()));
     Ok(if results.passed(status.success()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })

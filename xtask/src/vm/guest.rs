@@ -13,8 +13,6 @@ use anyhow::{Context, Result, bail, ensure};
 use super::kernel::Kernel;
 
 const MEMORY: &str = "2G";
-/// Loading a program takes half as long as with `max`, whose features have to be emulated too.
-const CPU: &str = "Nehalem";
 /// Two guests run at a time, and two cores is what there may be.
 const CPUS: &str = "1";
 /// The last line of the results of a guest that came to its end. qemu's exit status tells nothing:
@@ -48,18 +46,24 @@ pub(crate) fn qemu(
 ) -> Result<Command> {
     // What an earlier one said is not this one's.
     let _ = fs::remove_file(results(directory));
-    let mut qemu = Command::new("qemu-system-x86_64");
+    let machine = kernel.machine;
+    let mut qemu = Command::new(machine.qemu());
     let file = |path: PathBuf| format!("file:{}", path.display());
-    qemu.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", CPU])
-        .args(["-smp", CPUS, "-m", MEMORY, "-nodefaults", "-display", "none"])
-        .args(["-monitor", "none"])
-        .args(["-serial", &file(console(directory)), "-serial", &file(results(directory))])
+    let results = format!("file,id=results,path={}", results(directory).display());
+    qemu.args(machine.hardware())
+        .args(["-accel", "tcg,thread=multi", "-smp", CPUS, "-m", MEMORY])
+        .args(["-nodefaults", "-display", "none", "-monitor", "none"])
+        .args(["-serial", &file(console(directory)), "-chardev", &results])
+        .args(machine.results())
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
         .arg(image)
         .arg("-append")
-        .arg(format!("console=ttyS0 oops=panic panic_on_warn=1 mitigations=off {parameters}"))
+        .arg(format!(
+            "{} oops=panic panic_on_warn=1 mitigations=off {parameters}",
+            machine.parameters()
+        ))
         .stdin(Stdio::null())
         .stderr(File::create(directory.join("qemu"))?);
     Ok(qemu)

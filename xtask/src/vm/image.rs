@@ -11,59 +11,51 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::kernel::Kernel;
+use super::{kernel::Kernel, machine::Machine};
 use crate::run::{show, workspace};
 
 const INIT: &str = include_str!("init.sh");
-const BUSYBOX: &str = "/bin/busybox";
+const BUSYBOX: &str = "bin/busybox";
 
 /// What tests call beside busybox's.
 const PROGRAMS: [&str; 4] = ["ip", "tc", "bridge", "nsenter"];
 /// What of tests/ the test programs read.
 const DATA: [&str; 1] = ["tests/captures"];
 
-/// Modules that labs take, and parameters. Those that a kernel has built in cost nothing.
-const MODULES: [&str; 9] = [
-    "veth",
-    "bridge",
-    "8021q",
-    "dummy",
-    "bonding",
-    "sch_ingress",
-    "cls_bpf",
-    "macvlan",
-    "virtio_net",
-];
+/// Parameters of modules.
 const PARAMETERS: [(&str, &str); 1] = [("bonding", "max_bonds=0")];
 
 /// Packs what is the same for all kernels: programs, tests and their data. `tests` are the test
 /// programs by name, camfence among them.
-pub(crate) fn pack_programs(tests: &[(String, PathBuf)], directory: &Path) -> Result<PathBuf> {
-    let root = fresh(&directory.join("programs"))?;
+pub(crate) fn pack_programs(
+    machine: Machine,
+    tests: &[(String, PathBuf)],
+    directory: &Path,
+) -> Result<PathBuf> {
+    let root = fresh(&directory.join(format!("programs-{}", machine.debian())))?;
+    let system = machine.system(directory)?;
     for place in ["bin", "proc", "sys", "dev", "run", "tmp", "suites", "etc"] {
         fs::create_dir(root.join(place))?;
     }
     fs::write(root.join("init"), INIT)?;
-    fs::set_permissions(root.join("init"), fs::metadata(BUSYBOX)?.permissions())?;
-    copy_busybox(&root)?;
-    let mut libraries = BTreeSet::new();
+    fs::set_permissions(root.join("init"), fs::metadata(system.join(BUSYBOX))?.permissions())?;
+    copy_busybox(&system, &root)?;
+    let mut programs = Vec::new();
     for program in PROGRAMS {
-        let path = which(program)?;
-        libraries.extend(libraries_of(&path)?);
+        let path = which(&system, program)?;
         fs::copy(&path, root.join("bin").join(program))?;
+        programs.push(path);
     }
     for (name, path) in tests {
-        libraries.extend(libraries_of(path)?);
-        // Without debugging information: a tenth of the size.
-        show(Command::new("strip").arg("-o").arg(root.join("suites").join(name)).arg(path))?;
+        machine.strip(path, &root.join("suites").join(name))?;
+        programs.push(path.clone());
     }
-    for library in libraries {
-        copy_to_same_place(&library, &root)?;
-    }
+    copy_libraries(machine, &programs, &system, &root)?;
     for data in DATA {
         copy_to_same_place(&workspace().canonicalize()?.join(data), &root)?;
     }
-    pack(&root, &directory.join("programs.cpio"))
+    let archive = root.with_extension("cpio");
+    pack(&root, &archive)
 }
 
 /// Packs what belongs to one kernel, its modules and the suites to run, behind the programs.
@@ -74,7 +66,7 @@ pub(crate) fn pack_guest(
     directory: &Path,
 ) -> Result<PathBuf> {
     let root = fresh(&directory.join("guest"))?;
-    put_modules(kernel, &MODULES, &root)?;
+    put_modules(kernel, kernel.machine.modules(), &root)?;
     fs::create_dir(root.join("suites"))?;
     fs::write(root.join("suites/run"), run)?;
     let own = pack(&root, &directory.join("guest.cpio"))?;
@@ -88,8 +80,8 @@ pub(crate) fn pack_guest(
 }
 
 /// Copies busybox, which init runs.
-pub(crate) fn copy_busybox(root: &Path) -> Result<()> {
-    fs::copy(BUSYBOX, root.join("bin/busybox")).context("copying busybox")?;
+pub(crate) fn copy_busybox(system: &Path, root: &Path) -> Result<()> {
+    fs::copy(system.join(BUSYBOX), root.join("bin/busybox")).context("copying busybox")?;
     Ok(())
 }
 
@@ -117,10 +109,35 @@ pub(crate) fn fresh(directory: &Path) -> Result<PathBuf> {
     Ok(directory.to_owned())
 }
 
-fn which(program: &str) -> Result<PathBuf> {
-    let places = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let paths = places.iter().map(|place| Path::new(place).join(program));
-    paths.into_iter().find(|path| path.is_file()).with_context(|| format!("no {program} here"))
+fn which(system: &Path, program: &str) -> Result<PathBuf> {
+    // `sbin/ip` is a link to `/bin/ip`, which would be this system's.
+    let places = ["usr/bin", "bin", "usr/sbin", "sbin"];
+    let mut paths = places.iter().map(|place| system.join(place).join(program));
+    paths.find(|path| path.is_file()).with_context(|| format!("no {program} here"))
+}
+
+/// Copies the shared libraries of programs, and their loader. Those of another architecture, whose
+/// programs cannot be asked, are all that the system has.
+fn copy_libraries(
+    machine: Machine,
+    programs: &[PathBuf],
+    system: &Path,
+    root: &Path,
+) -> Result<()> {
+    if machine == Machine::Arm64 {
+        fs::create_dir_all(root.join("usr"))?;
+        for place in ["lib", "usr/lib"] {
+            show(
+                Command::new("cp").args(["-R", "--"]).arg(system.join(place)).arg(root.join(place)),
+            )?;
+        }
+        return Ok(());
+    }
+    let mut libraries = BTreeSet::new();
+    for program in programs {
+        libraries.extend(libraries_of(program)?);
+    }
+    libraries.iter().try_for_each(|library| copy_to_same_place(library, root))
 }
 
 /// The shared libraries of a program, and its loader.

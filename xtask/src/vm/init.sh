@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The first process of a guest: sets up what a system would, runs the suites, ends the machine.
-# The console is ttyS0; results go to ttyS1, in the form of cargo test's.
+# Results go to the device that the kernel's parameter `results` names, in the form of cargo test's.
 
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/tmp TMPDIR=/tmp CAMFENCE_BIN=/suites/camfence RUST_BACKTRACE=0
@@ -14,7 +14,7 @@ mount -t bpf bpf /sys/fs/bpf
 mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
 mkdir -p /run/netns
-stty -F /dev/ttyS1 raw
+stty -F "/dev/$results" raw
 
 while read -r module parameters; do
     insmod "/modules/$module" $parameters || { echo "cannot load $module"; poweroff -f; }
@@ -32,7 +32,7 @@ suite() {
     [ $status = 0 ] || [ $status = 101 ] || echo "vm: $name ended with status $status"
     echo "vm: up since $(cut -d' ' -f1 /proc/uptime) s, $(awk '/MemAvailable/ {print $2}' /proc/meminfo) KiB left"
 }
-. /suites/run > /dev/ttyS1 2>&1
+. /suites/run > "/dev/$results" 2>&1
 # A kernel that panics ends qemu with the same status: this line is what tells.
-echo "vm: the end" > /dev/ttyS1
+echo "vm: the end" > "/dev/$results"
 poweroff -f

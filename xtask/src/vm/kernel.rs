@@ -2,15 +2,17 @@
 
 use std::{
     cmp::Ordering,
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::archive::{Archive, Package};
-use crate::run::show;
+use super::machine::Machine;
+use crate::{
+    archive::{Archive, Package, make_whole},
+    run::show,
+};
 
 /// The releases whose kernels are run, besides those from which the newest is taken.
 pub(crate) const RELEASES: [&str; 6] = [
@@ -29,19 +31,47 @@ pub(crate) enum Line {
     Stable(u32, u32),
     /// The newest that Debian has.
     Newest,
+    /// The latest of a line, for 64-bit ARM.
+    Arm(u32, u32),
 }
 
-/// The matrix, and whether a run without the kernel is a failure.
-pub(crate) const MATRIX: [(Line, bool); 4] = [
-    (Line::Stable(5, 10), false),
-    (Line::Stable(6, 1), true),
-    (Line::Stable(6, 12), true),
-    (Line::Newest, false),
+/// How much a kernel matters to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Without it the run has failed.
+    Required,
+    /// Without it the run says so.
+    Wanted,
+    /// It runs only if it is named.
+    IfNamed,
+}
+
+impl Need {
+    /// What to say of it behind the kernel's name.
+    pub(crate) const fn about(self) -> &'static str {
+        match self {
+            Self::Required => ", required",
+            Self::Wanted => "",
+            Self::IfNamed => ", if it is named",
+        }
+    }
+}
+
+/// The matrix.
+pub(crate) const MATRIX: [(Line, Need); 5] = [
+    (Line::Stable(5, 10), Need::Wanted),
+    (Line::Stable(6, 1), Need::Required),
+    (Line::Stable(6, 12), Need::Required),
+    (Line::Newest, Need::Wanted),
+    // Another compilation of everything, and a processor that is slower still to emulate.
+    (Line::Arm(6, 12), Need::IfNamed),
 ];
 
 /// A kernel that can be booted.
 #[derive(Clone, Debug)]
 pub(crate) struct Kernel {
+    /// What it runs on.
+    pub(crate) machine: Machine,
     /// What to boot.
     pub(crate) image: PathBuf,
     /// The directory `lib/modules/RELEASE` is in.
@@ -55,9 +85,6 @@ pub(crate) struct Kernel {
 impl Line {
     /// From a person's word for it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        if text == "newest" {
-            return Ok(Self::Newest);
-        }
         let found = MATRIX.iter().map(|(line, _)| *line).find(|line| line.name() == text);
         found.ok_or_else(|| format!("the kernels are {}", MATRIX.map(|(l, _)| l.name()).join(", ")))
     }
@@ -67,13 +94,24 @@ impl Line {
         match self {
             Self::Stable(major, minor) => format!("{major}.{minor}"),
             Self::Newest => "newest".to_owned(),
+            Self::Arm(major, minor) => format!("{major}.{minor}-arm64"),
+        }
+    }
+
+    /// What it runs on.
+    pub(crate) const fn machine(self) -> Machine {
+        match self {
+            Self::Stable(..) | Self::Newest => Machine::Amd64,
+            Self::Arm(..) => Machine::Arm64,
         }
     }
 
     /// The one of a list of versions that is this kernel.
     fn pick(self, versions: Vec<Package>) -> Option<Package> {
         let fits = |package: &Package| match self {
-            Self::Stable(major, minor) => numbers(&package.version).starts_with(&[major, minor]),
+            Self::Stable(major, minor) | Self::Arm(major, minor) => {
+                numbers(&package.version).starts_with(&[major, minor])
+            }
             Self::Newest => true,
         };
         versions.into_iter().filter(fits).max_by(|a, b| compare(&a.version, &b.version))
@@ -82,24 +120,21 @@ impl Line {
 
 impl Kernel {
     /// Finds the latest of a line in the archive and brings it here, unless it is here already.
-    pub(crate) fn obtain(
-        line: Line,
-        archive: &Archive,
-        architecture: &str,
-        cache: &Path,
-    ) -> Result<Self> {
-        let meta = format!("linux-image-cloud-{architecture}");
+    pub(crate) fn obtain(line: Line, archive: &Archive, cache: &Path) -> Result<Self> {
+        let machine = line.machine();
+        let meta = format!("linux-image-cloud-{}", machine.debian());
         let newest = line
             .pick(archive.versions(&meta)?)
             .with_context(|| format!("Debian's archive has no kernel {} ({meta})", line.name()))?;
         let image = exact(&newest, "linux-image-", archive)?;
         let release = image.name.trim_start_matches("linux-image-").to_owned();
         let root = cache.join(format!("{release}_{}", image.version));
-        if !root.is_dir() {
+        make_whole(&root, |root| {
             println!("vm: kernel {}: unpacking {} {}", line.name(), image.name, image.version);
-            unpack(&image, &release, archive, &root)?;
-        }
-        Ok(Self { image: boot_image(&root, &release)?, root, release, version: image.version })
+            unpack(&image, &release, archive, root)
+        })?;
+        let version = image.version;
+        Ok(Self { machine, image: boot_image(&root, &release)?, root, release, version })
     }
 }
 
@@ -126,19 +161,12 @@ fn unpack(image: &Package, release: &str, archive: &Archive, root: &Path) -> Res
             packages.push(exact(image, prefix, archive)?);
         }
     }
-    let mut unfinished = root.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    let unfinished = PathBuf::from(unfinished);
-    let _ = fs::remove_dir_all(&unfinished);
-    fs::create_dir_all(&unfinished)?;
-    archive.unpack(&packages, &unfinished)?;
-    let modules = unfinished.join("usr/lib/modules");
-    if modules.is_dir() {
+    archive.unpack(&packages, root)?;
+    if root.join("usr/lib/modules").is_dir() {
         // Where depmod and modprobe look.
-        std::os::unix::fs::symlink("usr/lib", unfinished.join("lib"))?;
+        std::os::unix::fs::symlink("usr/lib", root.join("lib"))?;
     }
-    show(Command::new("depmod").arg("-b").arg(&unfinished).arg(release))?;
-    Ok(fs::rename(&unfinished, root)?)
+    show(Command::new("depmod").arg("-b").arg(root).arg(release))
 }
 
 fn boot_image(root: &Path, release: &str) -> Result<PathBuf> {
@@ -224,6 +252,7 @@ mod tests {
     fn a_line_is_called_by_its_number() {
         assert_eq!(Line::parse("6.1"), Ok(Line::Stable(6, 1)));
         assert_eq!(Line::parse("newest"), Ok(Line::Newest));
+        assert_eq!(Line::parse("6.12-arm64"), Ok(Line::Arm(6, 12)));
         assert!(Line::parse("6.6").is_err());
     }
 }

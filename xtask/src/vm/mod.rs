@@ -1,9 +1,9 @@
 //! `cargo xtask vm`: the tests on other kernels, under qemu.
 
-mod archive;
 mod guest;
 mod image;
 mod kernel;
+mod machine;
 mod needs;
 mod reboot;
 mod suites;
@@ -12,7 +12,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{Command, ExitCode},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -22,12 +22,14 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use self::{
-    archive::Archive,
-    kernel::{Kernel, Line, MATRIX, RELEASES},
+    kernel::{Kernel, Line, MATRIX, Need, RELEASES},
+    machine::Machine,
     suites::{SUITES, Suite, Tests, script},
 };
 use crate::{
+    archive::Archive,
     build,
+    cross::Cross,
     results::Results,
     run::{cargo, need_root, target_directory, workspace},
     setup,
@@ -40,12 +42,11 @@ const BOOT: Duration = Duration::from_mins(1);
 /// The name of the suite in [`reboot`], and the kernel that it is run with.
 const REBOOT: &str = "reboot";
 const REBOOTED: Line = Line::Stable(6, 12);
-const ARCHITECTURE: &str = "amd64";
 
 /// What to run.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Which kernels: 5.10, 6.1, 6.12, newest; all if none is named
+    /// Which kernels: 5.10, 6.1, 6.12, newest, 6.12-arm64; all but the last if none is named
     #[arg(value_parser = Line::parse)]
     kernels: Vec<Line>,
     /// Run only this suite, whole (may be repeated)
@@ -73,19 +74,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     need_root("vm")?;
     let directory = target_directory()?.join("vm");
-    needs::install(&directory)?;
+    let machines = arguments.machines();
+    needs::install(&machines, &directory)?;
     setup::run()?;
-    let camfence = build::camfence(false)?;
-    let tests = test_programs(&camfence, &arguments.names())?;
-    let programs = image::pack_programs(&tests, &directory)?;
+    let names = arguments.names();
+    let programs = machines.iter().map(|machine| Programs::build(*machine, &names, &directory));
+    let programs = programs.collect::<Result<Vec<_>>>()?;
 
     let mut results = Results::default();
     let kernels = obtain(&arguments.lines(), &directory, &mut results)?;
+    // The newest first: its verifier takes longest, and what is last is alone on the machine.
+    let newest_first = kernels.iter().rev();
     let jobs: Vec<_> =
-        kernels.iter().flat_map(|(line, kernel)| arguments.jobs(*line, kernel)).collect();
+        newest_first.flat_map(|(line, kernel)| arguments.jobs(*line, kernel)).collect();
     let outcomes = at_once(&jobs, |job| {
         let start = Instant::now();
-        let outcome = job.run(&programs, &camfence, &directory);
+        let programs = programs.iter().find(|programs| programs.machine == job.machine());
+        let outcome = job.run(programs.expect("built for every machine"), &directory);
         let (Ok(said) | Err((said, _))) = &outcome;
         // In one piece: another may end at the same time.
         println!("{said}vm: {}: {:.0} seconds", job.name(), start.elapsed().as_secs_f64());
@@ -104,18 +109,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// Brings the kernels here. One that cannot be had is skipped, or has failed if it is required.
 fn obtain(
-    lines: &[(Line, bool)],
+    lines: &[(Line, Need)],
     directory: &Path,
     results: &mut Results,
 ) -> Result<Vec<(Line, Kernel)>> {
-    let archive = Archive::open(&directory.join("apt"), ARCHITECTURE, &RELEASES)?;
     let cache = directory.join("kernels");
     let mut kernels = Vec::new();
-    for &(line, required) in lines {
+    for &(line, need) in lines {
         let name = format!("kernel {}", line.name());
-        match Kernel::obtain(line, &archive, ARCHITECTURE, &cache) {
+        let debian = line.machine().debian();
+        let archive = Archive::open(&directory.join(format!("apt-{debian}")), debian, &RELEASES)?;
+        match Kernel::obtain(line, &archive, &cache) {
             Ok(kernel) => kernels.push((line, kernel)),
-            Err(error) if required => results.fail(&name, &format!("{error:#}")),
+            Err(error) if need == Need::Required => results.fail(&name, &format!("{error:#}")),
             Err(error) => results.skip(&name, &format!("{error:#}")),
         }
     }
@@ -141,13 +147,20 @@ impl Job<'_> {
         }
     }
 
-    fn run(&self, programs: &Path, camfence: &Path, directory: &Path) -> Outcome {
+    fn machine(&self) -> Machine {
+        let (Self::Suites(_, kernel, _) | Self::Reboot(_, kernel)) = self;
+        kernel.machine
+    }
+
+    fn run(&self, programs: &Programs, directory: &Path) -> Outcome {
         match self {
             Self::Suites(line, kernel, suites) => {
-                boot(kernel, programs, suites, &directory.join(line.name()))
+                boot(kernel, &programs.archive, suites, &directory.join(line.name()))
             }
-            Self::Reboot(_, kernel) => reboot::run(kernel, camfence, &directory.join(REBOOT))
-                .map_err(|error| (String::new(), error)),
+            Self::Reboot(_, kernel) => {
+                { reboot::run(kernel, &programs.camfence, &directory.join(REBOOT)) }
+                    .map_err(|error| (String::new(), error))
+            }
         }
     }
 }
@@ -186,13 +199,44 @@ fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
     all.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Builds all tests, as `cargo xtask test` does, and gives the programs of the suites by name, and
-/// camfence.
-fn test_programs(camfence: &Path, names: &BTreeSet<&str>) -> Result<Vec<(String, PathBuf)>> {
-    let mut command = cargo();
-    command.args(["test", "--no-run", "--color", "never", "--workspace"]);
-    command.args(["--exclude", "camfence-ebpf"]);
-    let output = command.output().context("running cargo test --no-run")?;
+/// What the guests of a machine run.
+struct Programs {
+    machine: Machine,
+    camfence: PathBuf,
+    /// camfence, the suites and what they call, packed.
+    archive: PathBuf,
+}
+
+impl Programs {
+    fn build(machine: Machine, names: &BTreeSet<&str>, directory: &Path) -> Result<Self> {
+        let (camfence, tests) = match machine {
+            // All tests, as `cargo xtask test` does, so that what is built serves both.
+            Machine::Amd64 => {
+                let mut tests = cargo();
+                tests.args(["test", "--workspace", "--exclude", "camfence-ebpf"]);
+                (build::camfence(false)?, tests)
+            }
+            Machine::Arm64 => {
+                let cross = Cross::obtain()?;
+                let mut tests = cross.cargo("test");
+                tests.args(["--package", "camfence-tests"]);
+                (cross.camfence(false)?, tests)
+            }
+        };
+        let tests = test_programs(&camfence, tests, names)?;
+        let archive = image::pack_programs(machine, &tests, directory)?;
+        Ok(Self { machine, camfence, archive })
+    }
+}
+
+/// Builds tests, and gives the programs of the suites by name, and camfence.
+fn test_programs(
+    camfence: &Path,
+    mut tests: Command,
+    names: &BTreeSet<&str>,
+) -> Result<Vec<(String, PathBuf)>> {
+    tests.args(["--no-run", "--color", "never"]);
+    let output = tests.output().context("running cargo test --no-run")?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "building the tests failed\n{text}");
     let mut programs = vec![("camfence".to_owned(), camfence.to_owned())];
@@ -215,9 +259,20 @@ fn executable(line: &str, name: &str) -> Option<PathBuf> {
 }
 
 impl Arguments {
-    fn lines(&self) -> Vec<(Line, bool)> {
-        let wanted = |line| self.kernels.is_empty() || self.kernels.contains(&line);
-        MATRIX.into_iter().filter(|(line, _)| wanted(*line)).collect()
+    fn lines(&self) -> Vec<(Line, Need)> {
+        let wanted = |line, need| match self.kernels.as_slice() {
+            [] => need != Need::IfNamed,
+            named => named.contains(&line),
+        };
+        MATRIX.into_iter().filter(|(line, need)| wanted(*line, *need)).collect()
+    }
+
+    /// What is emulated for them.
+    fn machines(&self) -> Vec<Machine> {
+        let mut machines: Vec<_> = self.lines().iter().map(|(line, _)| line.machine()).collect();
+        machines.sort_unstable();
+        machines.dedup();
+        machines
     }
 
     /// The machines that a kernel runs on.
@@ -244,8 +299,8 @@ impl Arguments {
 
 /// Shows what can be run.
 fn list() {
-    for (line, required) in MATRIX {
-        println!("kernel {}{}", line.name(), if required { ", required" } else { "" });
+    for (line, need) in MATRIX {
+        println!("kernel {}{}", line.name(), need.about());
     }
     for suite in SUITES {
         println!("suite {}", suite.about());

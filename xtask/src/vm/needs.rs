@@ -1,15 +1,18 @@
 //! What guests take of this system, installed when it is missing.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::archive::Archive;
-use crate::{apt, run::on_path};
+use super::machine::Machine;
+use crate::{
+    apt,
+    archive::{Archive, codename},
+    run::on_path,
+};
 
 /// Programs that are run, and Debian's packages that have them.
-const PROGRAMS: [(&str, &str); 10] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
+const PROGRAMS: [(&str, &str); 9] = [
     ("busybox", "busybox-static"),
     ("modprobe", "kmod"),
     ("cpio", "cpio"),
@@ -23,9 +26,9 @@ const PROGRAMS: [(&str, &str); 10] = [
 const KEYRING: (&str, &str) =
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring");
 
-/// Installs what is missing; `directory` is for apt's files.
-pub(crate) fn install(directory: &Path) -> Result<()> {
-    let missing = missing();
+/// Installs what is missing to emulate these machines; `directory` is for apt's files.
+pub(crate) fn install(machines: &[Machine], directory: &Path) -> Result<()> {
+    let missing = missing(machines);
     if missing.is_empty() {
         return Ok(());
     }
@@ -36,7 +39,7 @@ pub(crate) fn install(directory: &Path) -> Result<()> {
         println!("vm: {error:#}: trying with Debian's backports");
         from_backports(&missing, directory)?;
     }
-    let left = self::missing();
+    let left = self::missing(machines);
     ensure!(left.is_empty(), "installed, and still missing: {}", left.join(" "));
     Ok(())
 }
@@ -52,15 +55,9 @@ fn from_backports(packages: &[&str], directory: &Path) -> Result<()> {
     archive.install(packages, &release("-backports"))
 }
 
-/// The name of this system's release.
-pub(crate) fn codename() -> Result<String> {
-    let text = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
-    let codename = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    Ok(codename.context("/etc/os-release names no release")?.trim_matches('"').to_owned())
-}
-
-fn missing() -> Vec<&'static str> {
-    let programs = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
-    let keyring = Some(&KEYRING).filter(|(file, _)| !Path::new(file).exists());
-    programs.chain(keyring).map(|(_, package)| *package).collect()
+fn missing(machines: &[Machine]) -> Vec<&'static str> {
+    let emulators = machines.iter().map(|machine| (machine.qemu(), machine.package()));
+    let programs = PROGRAMS.into_iter().chain(emulators).filter(|(program, _)| !on_path(program));
+    let keyring = Some(KEYRING).filter(|(file, _)| !Path::new(file).exists());
+    programs.chain(keyring).map(|(_, package)| package).collect()
 }

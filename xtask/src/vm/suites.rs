@@ -27,13 +27,14 @@ pub(crate) type Tests = &'static [&'static str];
 
 const ALL: Tests = &[];
 
-const EVERY: &[Line] = &[OLDEST, OLD, NEW, Line::Newest];
-/// Those without TCX, whose tests skip themselves there.
+const EVERY: &[Line] = &[OLDEST, OLD, NEW, Line::Newest, ARM];
+/// Those without TCX, whose tests are left out there.
 const BEFORE_TCX: &[Line] = &[OLDEST, OLD];
-const WITH_TCX: &[Line] = &[NEW, Line::Newest];
+const WITH_TCX: &[Line] = &[NEW, Line::Newest, ARM];
 const OLDEST: Line = Line::Stable(5, 10);
 const OLD: Line = Line::Stable(6, 1);
 const NEW: Line = Line::Stable(6, 12);
+const ARM: Line = Line::Arm(6, 12);
 
 /// In the order in which they run.
 pub(crate) const SUITES: &[Suite] = &[
@@ -43,8 +44,17 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "live",
         kernels: BEFORE_TCX,
-        full: Some(&["says_what", "leaves_nothing", "auto_is", "frames_of", "without_a_dot"]),
-        short: Some(&["says_what", "auto_is"]),
+        full: Some(&[
+            "says_what",
+            "frames_of",
+            "auto_is",
+            "clsact::two_roots",
+            "clsact::down_leaves",
+            "clsact::direct_ports",
+            "--skip",
+            "tcx::",
+        ]),
+        short: Some(&["says_what", "auto_is", "--skip", "tcx::"]),
         limit: 900,
     },
     Suite {
@@ -52,15 +62,15 @@ pub(crate) const SUITES: &[Suite] = &[
         kernels: WITH_TCX,
         full: Some(&[
             "says_what",
-            "leaves_nothing",
-            "two_roots",
-            "auto_is",
             "frames_of",
-            "without_a_dot",
+            "auto_is",
+            "xdp_generic::two_roots",
+            "tcx::down_leaves",
+            "tcx::direct_ports",
             "--skip",
             "clsact::",
         ]),
-        short: Some(&["says_what", "two_roots", "auto_is", "--skip", "clsact::"]),
+        short: Some(&["says_what", "tcx::two_roots", "auto_is", "--skip", "clsact::"]),
         limit: 900,
     },
     Suite {

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::super::{archive, image, kernel::Kernel, needs};
-use crate::run::show;
+use super::super::{image, kernel::Kernel};
+use crate::{archive, run::show};
 
 /// What the system is made of, besides what every Debian has.
 const PACKAGES: &str = "systemd,systemd-sysv,udev,dbus,iproute2,kmod";
@@ -77,7 +77,7 @@ pub(crate) fn make(kernel: &Kernel, package: &Path, directory: &Path) -> Result<
 
 /// A Debian of this system's release, with systemd.
 fn debian(directory: &Path) -> Result<PathBuf> {
-    let codename = needs::codename()?;
+    let codename = archive::codename()?;
     let root = directory.join(format!("debian-{codename}"));
     if !root.is_dir() {
         println!("vm: making a Debian {codename} with systemd (takes a minute)");
@@ -102,7 +102,7 @@ pub(crate) fn initrd(kernel: &Kernel, directory: &Path) -> Result<PathBuf> {
     for place in ["bin", "dev", "proc", "sys", "root"] {
         fs::create_dir(root.join(place))?;
     }
-    image::copy_busybox(&root)?;
+    image::copy_busybox(Path::new("/"), &root)?;
     fs::write(root.join("init"), INIT)?;
     fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755))?;
     image::put_modules(kernel, &MODULES, &root)?;

@@ -34,6 +34,18 @@ impl Archive {
         Self::with_status(directory, architecture, releases, &directory.join("status"))
     }
 
+    /// The same for the release that this system is of.
+    pub(crate) fn of_release(directory: &Path, architecture: &str) -> Result<Self> {
+        let codename = codename()?;
+        let security = format!("{codename}-security");
+        Self::open(directory, architecture, &[&codename, &security])
+    }
+
+    /// The same for the release and architecture of this system.
+    pub(crate) fn of_this_system(directory: &Path) -> Result<Self> {
+        Self::of_release(directory, &architecture()?)
+    }
+
     /// The same for this system, whose packages can be installed from it.
     pub(crate) fn of_system(directory: &Path, releases: &[&str]) -> Result<Self> {
         let status = Path::new("/var/lib/dpkg/status");
@@ -55,7 +67,7 @@ impl Archive {
         archive.write("sources.list", &sources(&mirrors()?, releases))?;
         archive.write("apt.conf", &configuration(directory, architecture, status))?;
         if let Err(error) = show(archive.apt("apt-get").args(["update", "-qq"])) {
-            println!("vm: {error:#}: going on with what there is of the lists");
+            println!("{error:#}: going on with what there is of the lists");
         }
         Ok(archive)
     }
@@ -74,10 +86,18 @@ impl Archive {
         fs::create_dir_all(&downloads)?;
         let names = packages.iter().map(|package| format!("{}={}", package.name, package.version));
         show(self.apt("apt-get").args(["download", "-qq"]).args(names).current_dir(&downloads))?;
-        for file in fs::read_dir(&downloads)? {
-            show(Command::new("dpkg").arg("-x").arg(file?.path()).arg(into))?;
-        }
+        unpack_all(&downloads, into)?;
         Ok(fs::remove_dir_all(&downloads)?)
+    }
+
+    /// Downloads packages with all they need, and unpacks them into a directory.
+    pub(crate) fn unpack_with_needs(&self, packages: &[&str], into: &Path) -> Result<()> {
+        let downloads = self.directory.join("cache/archives");
+        show(self.apt("apt-get").arg("clean"))?;
+        let options = ["-y", "-qq", "--no-install-recommends", "--download-only"];
+        show(self.apt("apt-get").arg("install").args(options).args(packages))?;
+        unpack_all(&downloads, into)?;
+        show(self.apt("apt-get").arg("clean"))
     }
 
     /// Installs packages on this system, with what they need, from one of the releases.
@@ -97,6 +117,38 @@ impl Archive {
         let path = self.directory.join(name);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
     }
+}
+
+/// Unpacks the packages in a directory into another.
+fn unpack_all(packages: &Path, into: &Path) -> Result<()> {
+    for file in fs::read_dir(packages)? {
+        let file = file?.path();
+        if file.extension().is_some_and(|extension| extension == "deb") {
+            show(Command::new("dpkg").arg("-x").arg(file).arg(into))?;
+        }
+    }
+    Ok(())
+}
+
+/// Has a directory made whole or not at all, unless it is there.
+pub(crate) fn make_whole(directory: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let mut unfinished = directory.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let _ = fs::remove_dir_all(&unfinished);
+    fs::create_dir_all(&unfinished)?;
+    make(&unfinished)?;
+    fs::rename(&unfinished, directory).with_context(|| format!("making {}", directory.display()))
+}
+
+/// The name of this system's release.
+pub(crate) fn codename() -> Result<String> {
+    let text = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
+    let codename = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    Ok(codename.context("/etc/os-release names no release")?.trim_matches('"').to_owned())
 }
 
 fn architecture() -> Result<String> {

@@ -1,0 +1,128 @@
+//! What `dist/` has for Prometheus and Grafana, against a real Prometheus that scrapes a real fence.
+
+mod prometheus;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use camfence_tests::home::{DRIVEWAY, Home, METRICS, SOON, config, run};
+use camfence_tests::lab::INTERNET_V4;
+use serde_json::Value;
+
+use crate::prometheus::{Prometheus, program};
+
+/// Frames that the camera sends to an address outside.
+const CALLS: u32 = 45;
+
+fn dist(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist").join(path)
+}
+
+/// Has promtool do something with a file, where both are.
+fn promtool(arguments: &[&str]) -> Result<()> {
+    let Some(promtool) = program("promtool") else { return Ok(()) };
+    let output = Command::new(promtool)
+        .args(arguments)
+        .current_dir(dist("prometheus"))
+        .output()
+        .context("running promtool")?;
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    ensure!(output.status.success(), "{out}{err}");
+    Ok(())
+}
+
+#[test]
+fn the_alerts_are_rules() -> Result<()> {
+    promtool(&["check", "rules", "camfence.rules.yml"])
+}
+
+#[test]
+fn the_alerts_come_when_they_should() -> Result<()> {
+    promtool(&["test", "rules", "camfence.rules.test.yml"])
+}
+
+/// The names of camfence's metrics in a text.
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let words = text.split(|c| !is_name(c)).filter(|word| word.starts_with("camfence_"));
+    words.collect()
+}
+
+#[test]
+fn only_documented_metrics_are_asked_for() -> Result<()> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
+    let page = fs::read_to_string(page)?;
+    let known = metrics_in(&page);
+    for file in ["prometheus/camfence.rules.yml", "grafana/camfence.json"] {
+        let text = fs::read_to_string(dist(file))?;
+        let asked = metrics_in(&text);
+        ensure!(asked.len() > 3, "{file}: {asked:?}");
+        let unknown: Vec<_> = asked.difference(&known).collect();
+        ensure!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+    Ok(())
+}
+
+/// What the panels of the dashboard ask for, with their titles.
+fn queries() -> Result<Vec<(String, String)>> {
+    let text = fs::read_to_string(dist("grafana/camfence.json"))?;
+    let dashboard: Value = serde_json::from_str(&text)?;
+    let panels = dashboard["panels"].as_array().context("panels")?;
+    let query = |panel: &Value| -> Option<(String, String)> {
+        let expression = panel["targets"][0]["expr"].as_str()?;
+        let expression = [("$instance", ".*"), ("$camera", ".*"), ("$__rate_interval", "1m")]
+            .iter()
+            .chain(&[("$__range", "1h")])
+            .fold(expression.to_owned(), |text, (variable, value)| text.replace(variable, value));
+        Some((panel["title"].as_str()?.to_owned(), expression))
+    };
+    panels.iter().map(|panel| query(panel).with_context(|| panel.to_string())).collect()
+}
+
+/// Lets the camera send frames outside, and only them.
+fn call_outside(home: &Home, calls: u32) -> Result<()> {
+    let address: IpAddr = INTERNET_V4[0].parse()?;
+    home.lab.host("driveway").run(|| -> Result<()> {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        for _ in 0..calls {
+            socket.send_to(b"hello", SocketAddr::new(address, 10_240))?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn every_panel_shows_what_a_fence_did() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let sealed = format!("[interface.{}]\nunknown = \"drop\"\n", home.lab.port("attic"));
+    camfence.configure(&(config(&[("driveway", DRIVEWAY)]) + &sealed))?;
+    let _daemon = run(&camfence)?;
+    let Some(prometheus) = Prometheus::start(home.lab.box_ns(), METRICS, &dist("prometheus"))?
+    else {
+        return Ok(());
+    };
+    let calls = "sum(camfence_packets_total{camera=\"driveway\", reason=\"not-local\"})";
+    // A rate takes what was before.
+    call_outside(&home, CALLS)?;
+    prometheus.await_value(calls, CALLS, SOON)?;
+    call_outside(&home, CALLS)?;
+    prometheus.await_value(calls, 2 * CALLS, SOON)?;
+    home.assert_fenced(&["driveway", "attic"])?;
+    camfence.run(["open", "driveway", "--for", "1m"])?.success()?;
+    prometheus.await_value("sum(camfence_camera_open_seconds > 0) > bool 0", 1, SOON)?;
+
+    for (title, query) in queries()? {
+        let deadline = Instant::now() + SOON;
+        while prometheus.query(&query)?.is_empty() {
+            ensure!(Instant::now() < deadline, "{title}: nothing for {query}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    prometheus.rules_are_healthy()
+}
