@@ -33,7 +33,7 @@ use crate::{
         links::{self, Programs},
         maps::Maps,
         netlink::Netlink,
-        object::{Object, Options},
+        object::{Object, Options, Room},
         root::{Lock, Root},
     },
     policy::{
@@ -450,7 +450,7 @@ impl Fence {
             // Somebody may have removed what was pinned there.
             generation.create()?;
             let mut object = Object::load(&Options {
-                max_cameras: config.fence.max_cameras,
+                room: room(config),
                 generation: Some(&generation),
                 log: false,
             })?;
@@ -477,7 +477,7 @@ impl Fence {
     /// The maps in use, if this version and the configuration can go on with them.
     fn fitting(&self, config: &Config) -> Result<Option<Maps>> {
         match Maps::open_to_change(&self.root) {
-            Ok(maps) => Ok((maps.max_cameras()? == config.fence.max_cameras).then_some(maps)),
+            Ok(maps) => Ok((maps.room()? == room(config)).then_some(maps)),
             Err(
                 KernelError::Down { .. }
                 | KernelError::OtherAbi { .. }
@@ -525,7 +525,12 @@ impl Fence {
     }
 }
 
-/// The maps, if they have the room that the configuration wants.
+/// The room that the configuration wants in the maps.
+const fn room(config: &Config) -> Room {
+    Room { cameras: config.fence.max_cameras, flows: config.ledger.entries }
+}
+
+/// The maps, if they have room for as many cameras as the configuration wants.
 fn check_room(maps: Maps, config: &Config) -> Result<Maps> {
     let (live, wanted) = (maps.max_cameras()?, config.fence.max_cameras);
     if live == wanted { Ok(maps) } else { Err(KernelError::OtherSize { live, wanted }.into()) }

@@ -118,7 +118,7 @@ where
     P: Packet + ?Sized,
 {
     let camera = find(direction, packet, policy, || PORT)?;
-    Some(judge(direction, packet, policy, camera).reason)
+    Some(judge(direction, packet, policy, camera).reason())
 }
 
 /// A frame as a kernel hands it over.

@@ -169,7 +169,8 @@ impl Transport {
 
     /// Has what was found settled; see [`crate::verifier`].
     #[inline(always)]
-    fn settle(self, unknown: Unknown) -> Self {
+    #[must_use]
+    pub(crate) fn settle(self, unknown: Unknown) -> Self {
         const AT: u32 = 8;
         const ROUTING: u32 = 20;
         const FRAGMENT: u32 = 24;

@@ -94,7 +94,7 @@ fn an_upgrade_can_be_killed(attachment: Attachment) -> Result<()> {
         let home = Home::new(attachment)?;
         let mut load = Load::new(&home)?;
         let fence = load.fence(1_024)?;
-        old::stand(&fence, attachment, CAM3, 600)?;
+        old::stand(old::ABI_2, &fence, attachment, CAM3, 600)?;
         load.during(|| {
             killer.kill(&fence, "up")?;
             fence.up()

@@ -54,12 +54,12 @@ fn verdict(buffer: &Buffer) -> Verdict {
 
 /// The reason for a frame of which so many tags were taken off.
 fn stripped(stripped_tags: usize, frame: &Frame) -> Reason {
-    verdict(&Buffer { bytes: frame.build(), stripped_tags, ..Buffer::default() }).reason
+    verdict(&Buffer { bytes: frame.build(), stripped_tags, ..Buffer::default() }).reason()
 }
 
 /// The reason for several frames in one.
 fn aggregate(frame: &Frame) -> Reason {
-    verdict(&Buffer { bytes: frame.build(), aggregate: true, ..Buffer::default() }).reason
+    verdict(&Buffer { bytes: frame.build(), aggregate: true, ..Buffer::default() }).reason()
 }
 
 #[test]
