@@ -133,9 +133,7 @@ impl FlowKey {
         let words: [u64; 4] = bytemuck::cast(*self);
         let products = words.iter().zip(FACTORS).map(|(word, factor)| word.wrapping_mul(factor));
         let hash = products.fold(0, u64::wrapping_add);
-        #[expect(clippy::cast_possible_truncation, reason = "few bits are left")]
-        let place = (hash >> HASH_REST) as u32;
-        place
+        (hash >> HASH_REST) as u32
     }
 
     /// The camera.

@@ -172,6 +172,7 @@ struct Case<'a, P: ?Sized, T> {
 }
 
 /// What comes of the rules, whether or not the camera is opened.
+#[derive(Clone, Copy)]
 struct Ruling {
     reason: Reason,
     peer: Peer,

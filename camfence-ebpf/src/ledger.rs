@@ -96,13 +96,13 @@ unsafe fn flush(place: *const Recent) {
     // uses it while the program runs; `place` is the caller's.
     unsafe {
         let (flushed, tally) = (&mut *flushed, (*place).flow.tally);
-        if join(place) {
-            flushed.tally.add(tally);
-        } else if insert(place) {
+        let mut there = join(place);
+        if !there && insert(place) {
             flushed.entries = flushed.entries.wrapping_add(1);
-            flushed.tally.add(tally);
-        } else if join(place) {
-            // Another CPU was first.
+            there = true;
+        }
+        // Another CPU may have been first.
+        if there || join(place) {
             flushed.tally.add(tally);
         } else {
             flushed.lost.add(tally);

@@ -66,10 +66,10 @@ pub(crate) fn linear(ctx: &TcContext, bytes: u32) -> Linear {
 /// whoever comes after as well: the header is still there, before the packet.
 #[inline(always)]
 pub(crate) fn restore_header(ctx: &TcContext) -> bool {
+    const LEN: u32 = crate::ETHERNET_HEADER;
     if read!(ctx, wire_len) < read!(ctx, len) {
         return true;
     }
-    const LEN: u32 = EthHdr::LEN as u32;
     let (mut header, mut first) = ([0u16; EthHdr::LEN / 2], [0u16; EthHdr::LEN / 2]);
     let (skb, to, seen) = (ctx.skb.skb, (&raw mut header).cast(), (&raw mut first).cast());
     // SAFETY: the context is the one the program was called with, and there are `LEN` bytes at

@@ -22,10 +22,10 @@ pub(super) type SharedMap<K, V> = HashMap<MapData, Shared<K>, Shared<V>>;
 /// Entries that are read at once. Those of one place of the table have to fit.
 const BATCH: u32 = 4_096;
 
-/// `union bpf_attr` as the batch commands have it (`linux/bpf.h`).
+/// `union bpf_attr` as `BPF_MAP_LOOKUP_BATCH` has it (`linux/bpf.h`).
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-struct Batch {
+struct Lookup {
     in_batch: u64,
     out_batch: u64,
     keys: u64,
@@ -55,14 +55,14 @@ pub(super) fn entries<K: Pod, V: Pod>(map: &SharedMap<K, V>, what: &str) -> Resu
     let mut entries = Vec::new();
     // The table has less than twice as many places as there is room, and each turn goes on.
     for turn in 0..=2 * u64::from(room(map)?) {
-        let mut attr = Batch {
+        let mut attr = Lookup {
             in_batch: if turn == 0 { 0 } else { (&raw const place) as u64 },
             out_batch: (&raw mut place) as u64,
             keys: keys.as_mut_ptr() as u64,
             values: values.as_mut_ptr() as u64,
             count: BATCH,
             map_fd,
-            ..Batch::zeroed()
+            ..Lookup::zeroed()
         };
         // SAFETY: `keys` and `values` have room for `count` entries of the map, which has keys and
         // values of these types; a place in a hash map's table is a number of 32 bits.

@@ -45,8 +45,11 @@ fn capabilities() -> Looked<u64> {
 
 /// Loads the programs, attached to nothing, and lets them go.
 fn programs(root: &Root) -> Looked<Programs> {
-    let room = Room { cameras: 1, flows: MIN_LEDGER_ENTRIES };
-    let options = Options { room, generation: None, log: false };
+    let options = Options {
+        room: Room { cameras: 1, flows: MIN_LEDGER_ENTRIES },
+        generation: None,
+        log: false,
+    };
     let taken = Object::load(&options).and_then(|mut object| {
         let pinned = are_pinned(&mut object, root)?;
         Ok(Programs::Taken { jit: object.is_machine_code()?, pinned })

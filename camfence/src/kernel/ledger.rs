@@ -58,6 +58,13 @@ pub(super) struct Ledger {
     missed: HashMap<MapData, u32, Shared<Missing>>,
 }
 
+/// What programs count in, read in this order.
+struct Reading {
+    flushed: Flushed,
+    entries: Vec<(FlowKey, Flow)>,
+    recent: Vec<Recent>,
+}
+
 impl Ledger {
     /// Opens those of a generation.
     pub(super) fn open(generation: &Generation) -> Result<Self> {
@@ -94,33 +101,35 @@ impl Ledger {
     /// What the maps hold. Exact if no program runs. Otherwise what is put from a place into the map
     /// of flows while both are read may be missing, but nothing is there twice.
     pub(super) fn read(&self) -> Result<Contents> {
-        let mut before = self.recent()?;
-        let (mut flushed, mut entries, mut after) = self.read_once()?;
+        let before = self.recent()?;
+        let mut reading = self.read_once()?;
+        let mut changed = !is_same(&before, &reading.recent);
         for _ in 1..READ_AGAIN {
-            if is_same(&before, &after) {
+            if !changed {
                 break;
             }
-            before = after;
-            (flushed, entries, after) = self.read_once()?;
+            let again = self.read_once()?;
+            changed = !is_same(&reading.recent, &again.recent);
+            reading = again;
         }
+        let Reading { flushed, entries, recent } = reading;
         let mut contents = Contents { missing: missing(&flushed, &entries), ..Contents::default() };
         for (key, flow) in entries.into_iter().chain(batch::entries(&self.kept, "the kept flows")?)
         {
             contents.add(key, flow);
         }
         let taken = |recent: &&Recent| is_whole(recent) && recent.flow.tally.packets > 0;
-        for recent in after.iter().filter(taken) {
+        for recent in recent.iter().filter(taken) {
             contents.add(recent.key, recent.flow);
         }
         contents.missing.add(&self.missed()?);
         Ok(contents)
     }
 
-    /// What was put in the map of flows, its entries, and the places, in this order.
-    fn read_once(&self) -> Result<(Flushed, Vec<(FlowKey, Flow)>, Vec<Recent>)> {
+    fn read_once(&self) -> Result<Reading> {
         let flushed = self.flushed()?;
         let entries = batch::entries(&self.flows, "the flows")?;
-        Ok((flushed, entries, self.recent()?))
+        Ok(Reading { flushed, entries, recent: self.recent()? })
     }
 
     /// The places of all CPUs.
@@ -175,7 +184,9 @@ const fn is_whole(recent: &Recent) -> bool {
 /// What was put in the map of flows and is not there any more.
 fn missing(flushed: &Flushed, entries: &[(FlowKey, Flow)]) -> Missing {
     let mut there = Tally::default();
-    entries.iter().for_each(|(_, flow)| there.add(flow.tally));
+    for (_, flow) in entries {
+        there.add(flow.tally);
+    }
     Missing {
         // More can have come since.
         entries: flushed.entries.saturating_sub(entries.len() as u64),
