@@ -30,6 +30,7 @@ use crate::{
     config::{Config, Mode, Unknown},
     kernel::{
         KernelError, clsact,
+        ledger::Contents,
         links::{self, Programs},
         maps::Maps,
         netlink::Netlink,
@@ -242,8 +243,8 @@ impl Standing {
 /// How a fence that stands differs from what a configuration says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Differences {
-    /// Cameras that the fence has room for.
-    pub max_cameras: u32,
+    /// What the fence has room for.
+    pub room: Room,
     /// Whether the kernel's policy is another.
     pub policy: bool,
 }
@@ -428,6 +429,11 @@ impl Fence {
         Ok(Sightings { watched, seen })
     }
 
+    /// Whom cameras talked to.
+    pub fn ledger(&self) -> Result<Contents> {
+        Ok(Maps::open(&self.root)?.ledger()?)
+    }
+
     /// How the fence that stands differs from what the configuration says.
     pub async fn differences(&self, config: &Config) -> Result<Differences> {
         let maps = Maps::open(&self.root)?;
@@ -435,7 +441,7 @@ impl Fence {
         let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         let changes = diff(&maps.observe()?, &policy);
-        Ok(Differences { max_cameras: maps.max_cameras()?, policy: !changes.is_empty() })
+        Ok(Differences { room: maps.room()?, policy: !changes.is_empty() })
     }
 
     /// Brings a fence whose maps fit in line with this version's programs and the configuration.

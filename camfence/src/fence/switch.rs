@@ -150,8 +150,8 @@ impl Fence {
 fn lose(error: KernelError, notices: Option<&mut Vec<String>>) -> Result<()> {
     let Some(notices) = notices else { return Err(FenceError::Kernel(error)) };
     notices.push(format!(
-        "{error}: its counters, opened cameras and unknown sources could not be carried over, and \
-         begin anew"
+        "{error}: its counters, opened cameras, unknown sources and ledger could not be carried over, \
+         and begin anew"
     ));
     Ok(())
 }

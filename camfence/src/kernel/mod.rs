@@ -6,7 +6,7 @@
 //! - [`maps`] reads and writes the maps,
 //! - [`ledger`] reads the maps of the ledger, `batch` many entries of a map at once,
 //! - `carry` moves what they hold to new ones,
-//! - [`clock`] is the clock that deadlines are in,
+//! - [`clock`] is the clocks that times are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`clsact`] does so with the filters of kernels before 6.6,
 //! - [`query`] asks which programs run at a hook,

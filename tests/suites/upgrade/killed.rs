@@ -83,6 +83,7 @@ fn a_resize_can_be_killed(attachment: Attachment) -> Result<()> {
     }
     fence.up()?;
     load.check_counters(&fence)?;
+    load.check_ledger(&fence)?;
     ensure!(open_seconds(&fence, CAM3)? > 3_000);
     println!("{} of {round} killed, {} frames", killer.killed, load.sent());
     Ok(())

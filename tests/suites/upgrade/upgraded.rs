@@ -51,9 +51,11 @@ fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Re
     ensure!((SECONDS - gone).abs_diff(left) <= 2, "{left} s are left after {gone} s");
     ensure!(!home.bpffs.path().join("maps").exists(), "the old layout is left");
     ensure!(!home.bpffs.path().join("programs").exists(), "the old layout is left");
-    // And it goes on from there.
+    // And it goes on from there, with a ledger.
     load.during(|| fence.verb(&["reload"]))?;
     load.check_counters(&fence)?;
+    let ledger = fence.verb(&["ledger"])?;
+    ensure!(ledger["entries"].as_array().is_some_and(|entries| entries.len() == 3), "{ledger}");
     assert_eq!(fence.verb(&["down"])?, json!({"stood": true}));
     Ok(())
 }
