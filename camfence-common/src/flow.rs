@@ -105,10 +105,10 @@ impl FlowKey {
     pub fn of<B: Bytes + ?Sized>(
         direction: Direction,
         bytes: &B,
-        verdict: &Verdict,
+        verdict: Verdict,
     ) -> Option<Self> {
-        let told = verdict.peer();
-        let (family, at) = told.address()?;
+        let outline = verdict.outline();
+        let (family, at) = outline.peer()?;
         let peer = match family {
             Family::Ipv4 => {
                 let [high, low] = bytes.words(at)?;
@@ -120,8 +120,8 @@ impl FlowKey {
         Some(Self {
             peer,
             mac: camera_mac(bytes, direction)?,
-            port: told.port(),
-            protocol: told.protocol(),
+            port: outline.port(),
+            protocol: outline.protocol(),
             what: inbound | verdict.reason_index(),
             zero: [0; 6],
         })

@@ -8,120 +8,74 @@
 //! in `verdict/guard.rs`, and those about whom it says it is from in `verdict/source.rs`.
 
 mod guard;
+mod outline;
 mod source;
 
+use self::outline::Outline;
 use crate::{
     abi::{Camera, Profile},
     packet::{Bytes, Packet},
     reason::{Direction, Effect, Reason},
     tables::{Allowances, Allowed, Carried, Tables},
-    verifier::{Unknown, forget, low8, low16, settle},
+    verifier::{Unknown, forget, low8, settle},
     wire::{
         Malformed, Parsed,
         ethernet::{self, EtherType},
         extension::{Family, Protocol, Transport},
         ipv4, ipv6,
+        length::Payload,
         transport::{self, Numbers},
     },
 };
 
-/// What was found about a camera's frame.
+/// What was found about a camera's frame: the index of the reason and an outline, in one number. What
+/// comes after is one path to the verifier, whatever was found; and there is no `Option` of which LLVM
+/// would reload what a `None` leaves undefined, where 5.10 refuses to read a stack slot never written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
-    /// The reason's index, and whom it is to or from, in one number: what comes after is one path to
-    /// the verifier, whatever was found.
-    found: usize,
-    /// What it carries; [`Transport::UNREAD`] if it was not read that far. No `Option`: LLVM would
-    /// reload what a `None` leaves undefined, and 5.10 refuses to read a stack slot never written.
-    pub transport: Transport,
-}
+pub struct Verdict(usize);
 
 impl Verdict {
     const REASON: usize = 0x1f;
-    const PEER: u32 = 8;
+    const OUTLINE: u32 = 8;
 
     #[inline(always)]
-    fn new(reason: Reason, ruling: Ruling, unknown: Unknown) -> Self {
-        let Ruling { peer: Peer(peer), transport, .. } = ruling;
-        Self { found: forget(reason.index() | peer << Self::PEER, unknown), transport }
+    fn new(reason: Reason, Outline(outline): Outline, unknown: Unknown) -> Self {
+        Self(forget(reason.index() | outline << Self::OUTLINE, unknown))
     }
 
     /// Why it passes or is dropped.
     #[inline(always)]
-    pub fn reason(&self) -> Reason {
+    pub fn reason(self) -> Reason {
         let index = usize::from(self.reason_index());
         Reason::ALL.get(index).copied().unwrap_or(Reason::Malformed)
     }
 
     /// The index of the reason.
     #[inline(always)]
-    pub const fn reason_index(&self) -> u8 {
-        low8(self.found & Self::REASON)
+    pub const fn reason_index(self) -> u8 {
+        low8(self.0 & Self::REASON)
     }
 
     /// Whether it passes or is dropped: [`Reason::effect`].
     #[inline(always)]
-    pub const fn effect(&self) -> Effect {
+    pub const fn effect(self) -> Effect {
         if Reason::DROPPED >> self.reason_index() & 1 == 0 { Effect::Pass } else { Effect::Drop }
+    }
+
+    /// What it carries; [`Payload::UNREAD`] if it was not read that far.
+    #[inline(always)]
+    pub const fn payload(self) -> Payload {
+        self.outline().payload()
     }
 
     /// Whom it is to or from.
     #[inline(always)]
-    pub(crate) const fn peer(&self) -> Peer {
-        Peer(self.found >> Self::PEER)
+    pub(crate) const fn outline(self) -> Outline {
+        Outline(self.0 >> Self::OUTLINE)
     }
 }
 const _: () = assert!(Reason::COUNT <= Verdict::REASON + 1);
-
-/// Where a packet tells whom it is to or from, in one number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Peer(usize);
-
-impl Peer {
-    /// Of a frame that was not read so far.
-    const UNREAD: Self = Self(0);
-    const PROTOCOL: u32 = 16;
-    const IPV4: usize = 1 << 24;
-    const IPV6: usize = 1 << 25;
-    const AT: u32 = 26;
-    /// Where an address can start at most, as a mask.
-    const LAST: usize = 0x3f;
-
-    #[inline(always)]
-    fn new(family: Family, at: usize, protocol: Protocol, port: u16, unknown: Unknown) -> Self {
-        let family = match family {
-            Family::Ipv4 => Self::IPV4,
-            Family::Ipv6 => Self::IPV6,
-        };
-        let protocol = usize::from(protocol.0) << Self::PROTOCOL;
-        Self(forget(usize::from(port) | protocol | family | at << Self::AT, unknown))
-    }
-
-    /// The family of its address, and where that is; none if it was not read.
-    #[inline(always)]
-    pub(crate) const fn address(self) -> Option<(Family, usize)> {
-        let at = self.0 >> Self::AT & Self::LAST;
-        if self.0 & Self::IPV4 != 0 {
-            Some((Family::Ipv4, at))
-        } else if self.0 & Self::IPV6 != 0 {
-            Some((Family::Ipv6, at))
-        } else {
-            None
-        }
-    }
-
-    /// The protocol's number.
-    #[inline(always)]
-    pub(crate) const fn protocol(self) -> u8 {
-        low8(self.0 >> Self::PROTOCOL)
-    }
-
-    /// Its port, or the type and code of ICMP; 0 if it is not known.
-    #[inline(always)]
-    pub(crate) const fn port(self) -> u16 {
-        low16(self.0)
-    }
-}
+const _: () = assert!(Verdict::OUTLINE + Outline::BITS <= usize::BITS);
 
 /// Finds the camera whose frame this is, or what stands for the unknown sources of the port
 /// (`port` gives its interface index). `None` for a bystander's frame, which passes whatever it
@@ -155,12 +109,17 @@ where
 {
     let (case, unknown) = (Case { direction, packet, tables, camera }, camera.unknown());
     if camera.is(Camera::SEALED) {
-        return Verdict::new(Reason::Sealed, Ruling::of(Reason::Sealed), unknown);
+        return Verdict::new(Reason::Sealed, Outline::UNREAD, unknown);
     }
     // Settled before the frame is read, which goes the same way then.
     let opened = case.is_opened();
-    let ruling = case.judge().unwrap_or(Ruling::of(Reason::Malformed));
-    Verdict::new(if opened { Reason::Opened } else { ruling.reason }, ruling, unknown)
+    let (reason, outline) = case.judge().unwrap_or((Reason::Malformed, Outline::UNREAD));
+    Verdict::new(if opened { Reason::Opened } else { reason }, outline, unknown)
+}
+
+/// Of a frame that was not read as far as its peer's address.
+const fn unread(reason: Reason) -> (Reason, Outline) {
+    (reason, Outline::UNREAD)
 }
 
 /// A camera's frame, and what it is judged by.
@@ -169,21 +128,6 @@ struct Case<'a, P: ?Sized, T> {
     packet: &'a P,
     tables: &'a T,
     camera: &'a Camera,
-}
-
-/// What comes of the rules, whether or not the camera is opened.
-#[derive(Clone, Copy)]
-struct Ruling {
-    reason: Reason,
-    peer: Peer,
-    transport: Transport,
-}
-
-impl Ruling {
-    /// Of a frame that was not read as far as its peer's address.
-    const fn of(reason: Reason) -> Self {
-        Self { reason, peer: Peer::UNREAD, transport: Transport::UNREAD }
-    }
 }
 
 /// What is known of a packet when the rules are applied.
@@ -239,7 +183,7 @@ impl Marks {
     }
 
     const fn peer_at(self) -> usize {
-        self.0 >> Self::PEER & Peer::LAST
+        self.0 >> Self::PEER & Outline::LAST_PEER
     }
 
     const fn family(self) -> Family {
@@ -254,18 +198,18 @@ impl Marks {
 
 impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     #[inline(always)]
-    fn judge(&self) -> Parsed<Ruling> {
+    fn judge(&self) -> Parsed<(Reason, Outline)> {
         let frame = ethernet::parse(self.packet, self.camera.unknown())?;
         match frame.ethertype {
             EtherType::IPV4 | EtherType::IPV6 => {}
-            EtherType::ARP => return self.judge_arp(frame.payload).map(Ruling::of),
+            EtherType::ARP => return self.judge_arp(frame.payload).map(unread),
             EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
-                return Ok(Ruling::of(Reason::Link));
+                return Ok(unread(Reason::Link));
             }
-            _ => return Ok(Ruling::of(Reason::EtherType)),
+            _ => return Ok(unread(Reason::EtherType)),
         }
         let Some(profile) = self.tables.profile(self.camera.profile) else {
-            return Ok(Ruling::of(Reason::NoPolicy));
+            return Ok(unread(Reason::NoPolicy));
         };
         let facts = if frame.ethertype == EtherType::IPV4 {
             self.read_ipv4(frame.payload, profile)?
@@ -273,21 +217,19 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             self.read_ipv6(frame.payload, profile)?
         };
         let unknown = self.camera.unknown();
-        let (numbers, peer) = self.read_transport(&facts);
+        let (numbers, outline) = self.read_transport(&facts);
         // Numbers of their own for the rules, which are compared with much.
         let reason = self.decide(&facts.settle(unknown), numbers).unwrap_or(Reason::Malformed);
-        Ok(Ruling { reason, peer, transport: facts.transport })
+        Ok((reason, outline))
     }
 
     /// Reads the header of what the packet carries, and tells whom it is to or from.
     #[inline(always)]
-    fn read_transport(&self, facts: &Facts<'_>) -> (Numbers, Peer) {
-        let unknown = self.camera.unknown();
-        let Facts { marks, transport, .. } = facts.settle(unknown);
-        let numbers = transport::parse(self.packet, marks.family(), &transport, unknown);
-        let protocol = transport.protocol;
-        let port = self.port(protocol, numbers);
-        (numbers, Peer::new(marks.family(), marks.peer_at(), protocol, port, unknown))
+    fn read_transport(&self, facts: &Facts<'_>) -> (Numbers, Outline) {
+        let (marks, transport, unknown) = (facts.marks, &facts.transport, self.camera.unknown());
+        let numbers = transport::parse(self.packet, marks.family(), transport, unknown);
+        let port = self.port(transport.protocol, numbers);
+        (numbers, Outline::new(marks.family(), marks.peer_at(), port, transport, unknown))
     }
 
     /// The peer's port, or the type and code of ICMP.

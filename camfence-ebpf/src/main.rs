@@ -103,7 +103,7 @@ fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
     let Some(camera) = find(direction, &linear, &Maps, port) else { return Effect::Pass };
     let packet = TcPacket::new(ctx, camera.unknown());
     let verdict = judge(direction, &packet, &Maps, camera);
-    let tally = packet.tally(verdict.transport);
+    let tally = packet.tally(verdict.payload());
     record(ctx, &packet, port, &Case { direction, camera, verdict, tally })
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn record<C: EbpfContext, B: Bytes>(
 ) -> Effect {
     let Case { direction, camera, verdict, tally } = *case;
     maps::count(camera, direction, verdict.reason_index(), tally);
-    if let Some(key) = FlowKey::of(direction, bytes, &verdict) {
+    if let Some(key) = FlowKey::of(direction, bytes, verdict) {
         ledger::note(&key, tally);
     }
     if camera.is(Camera::STRANGERS)

@@ -152,7 +152,7 @@ impl Host {
     /// The flow that a frame is counted for; none of a bystander's, and of one that is not read so far.
     pub fn flow(&self, direction: Direction, frame: &[u8]) -> Option<FlowKey> {
         let camera = find(direction, frame, &self.0, || PORT)?;
-        FlowKey::of(direction, frame, &judge(direction, frame, &self.0, camera))
+        FlowKey::of(direction, frame, judge(direction, frame, &self.0, camera))
     }
 }
 

@@ -8,7 +8,7 @@ use camfence_common::{
         Reason::{self, Local, Malformed, NotLocal, SourceRoute, Tunnel},
     },
     verdict::{Verdict, find, judge},
-    wire::{extension::Transport, length},
+    wire::length::{self, Payload},
 };
 use camfence_tests::{Extension, Frame, IpOption, judge::policy};
 
@@ -100,9 +100,9 @@ fn an_aggregate_may_not_lie_otherwise() {
 /// Bytes of the headers that every segment of an aggregate repeats.
 fn headers(frame: &Frame) -> usize {
     let buffer = Buffer { bytes: frame.build(), aggregate: true, ..Buffer::default() };
-    let transport = verdict(&buffer).transport;
-    assert_ne!(transport, Transport::UNREAD, "a packet that was read");
-    length::headers(&buffer, transport)
+    let payload = verdict(&buffer).payload();
+    assert_ne!(payload, Payload::UNREAD, "a packet that was read");
+    length::headers(&buffer, payload)
 }
 
 #[test]
