@@ -18,7 +18,7 @@ use crate::{
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;
 
 /// A camera that nobody has, in every fence that stands: its frames are run through the attached
 /// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
@@ -49,6 +49,18 @@ pub mod names {
     /// Hash map of [`SightingKey`](super::SightingKey) to [`Sighting`](super::Sighting): what was
     /// seen before these maps were made. No program uses it.
     pub const SEEN: &str = "SEEN";
+    /// LRU hash map of [`FlowKey`](crate::flow::FlowKey) to [`Flow`](crate::flow::Flow).
+    pub const LEDGER: &str = "LEDGER";
+    /// Per-CPU array of [`Recent`](crate::flow::Recent) flows, by place.
+    pub const RECENT: &str = "RECENT";
+    /// Per-CPU array, one element: [`Flushed`](crate::flow::Flushed).
+    pub const FLUSHED: &str = "FLUSHED";
+    /// Hash map of [`FlowKey`](crate::flow::FlowKey) to [`Flow`](crate::flow::Flow): what the ledger
+    /// had before these maps were made. No program uses it.
+    pub const KEPT: &str = "KEPT";
+    /// Hash map, one element: [`Missing`](crate::flow::Missing), what the ledger had forgotten before
+    /// these maps were made. No program uses it.
+    pub const MISSED: &str = "MISSED";
     /// XDP, outbound, for frames in one buffer.
     pub const OUTBOUND_XDP: &str = "outbound_xdp";
     /// XDP, outbound, for frames in several buffers (jumbo MTU; kernel 5.18).
@@ -59,6 +71,8 @@ pub mod names {
     pub const INBOUND_TC: &str = "inbound_tc";
     /// Read-only global that turns the programs' log lines on.
     pub const LOG_VERDICTS: &str = "LOG_VERDICTS";
+    /// Read-only global that has the programs read the coarse clock (kernel 5.11).
+    pub const COARSE_CLOCK: &str = "COARSE_CLOCK";
 }
 
 /// Entries of the profile table: twice the profiles a configuration may have, so that a new set
@@ -393,6 +407,7 @@ impl CameraCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{Flow, FlowKey, Flushed, Missing, Recent};
 
     #[test]
     fn sightings_of_two_times_are_one() {
@@ -406,7 +421,7 @@ mod tests {
     /// A size that moves is a new [`ABI`]: change both.
     #[test]
     fn sizes_are_those_of_this_abi() {
-        assert_eq!(ABI, 3);
+        assert_eq!(ABI, 4);
         assert_eq!(size_of::<State>(), 8);
         assert_eq!(size_of::<Key>(), 8);
         assert_eq!(size_of::<Camera>(), 16 + 4 * 8 + 4 * 32);
@@ -416,5 +431,10 @@ mod tests {
         assert_eq!(size_of::<SightingKey>(), 12);
         assert_eq!(size_of::<Sighting>(), 32);
         assert_eq!(size_of::<CameraCounters>(), 2 * 18 * 16);
+        assert_eq!(size_of::<FlowKey>(), 32);
+        assert_eq!(size_of::<Flow>(), 32);
+        assert_eq!(size_of::<Recent>(), 80);
+        assert_eq!(size_of::<Flushed>(), 40);
+        assert_eq!(size_of::<Missing>(), 40);
     }
 }

@@ -27,4 +27,15 @@ pub const MAX_STRANGER_PORTS: u32 = 128;
 /// Unknown sources that are remembered; of more, those seen last.
 pub const MAX_SIGHTINGS: u32 = 1_024;
 
+/// Fewest entries of the ledger that a configuration can ask for.
+pub const MIN_LEDGER_ENTRIES: u32 = 1_024;
+
+/// Entries of the ledger when the configuration says nothing.
+pub const DEFAULT_LEDGER_ENTRIES: u32 = 16_384;
+
+/// Most entries of the ledger that a configuration can ask for.
+pub const MAX_LEDGER_ENTRIES: u32 = 1_048_576;
+
 const _: () = assert!(DEFAULT_MAX_CAMERAS <= MAX_CAMERAS);
+const _: () = assert!(MIN_LEDGER_ENTRIES <= DEFAULT_LEDGER_ENTRIES);
+const _: () = assert!(DEFAULT_LEDGER_ENTRIES <= MAX_LEDGER_ENTRIES);

@@ -117,6 +117,18 @@ impl Reason {
     /// How many reasons there are.
     pub const COUNT: usize = Self::ALL.len();
 
+    /// The reasons for which frames are dropped: a bit for each, by index.
+    pub(crate) const DROPPED: u32 = {
+        let (mut set, mut index) = (0, 0);
+        while index < Self::COUNT {
+            if matches!(Self::ALL[index].effect(), Effect::Drop) {
+                set |= 1 << index;
+            }
+            index += 1;
+        }
+        set
+    };
+
     /// The index in [`CameraCounters`](crate::abi::CameraCounters).
     pub const fn index(self) -> usize {
         self as usize

@@ -8,38 +8,74 @@
 //! in `verdict/guard.rs`, and those about whom it says it is from in `verdict/source.rs`.
 
 mod guard;
+mod outline;
 mod source;
 
+use self::outline::Outline;
 use crate::{
     abi::{Camera, Profile},
     packet::{Bytes, Packet},
-    reason::{Direction, Reason},
+    reason::{Direction, Effect, Reason},
     tables::{Allowances, Allowed, Carried, Tables},
-    verifier::{forget, settle},
+    verifier::{Unknown, forget, low8, settle},
     wire::{
-        Parsed,
+        Malformed, Parsed,
         ethernet::{self, EtherType},
-        extension::{Family, Transport},
+        extension::{Family, Protocol, Transport},
         ipv4, ipv6,
+        length::Payload,
         transport::{self, Numbers},
     },
 };
 
-/// What was found about a camera's frame.
+/// What was found about a camera's frame: the index of the reason and an outline, in one number. What
+/// comes after is one path to the verifier, whatever was found; and there is no `Option` of which LLVM
+/// would reload what a `None` leaves undefined, where 5.10 refuses to read a stack slot never written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
-    /// Why it passes or is dropped: [`Reason::effect`].
-    pub reason: Reason,
-    /// What it carries; [`Transport::UNREAD`] if it was not read that far. No `Option`: LLVM would
-    /// reload what a `None` leaves undefined, and 5.10 refuses to read a stack slot never written.
-    pub transport: Transport,
-}
+pub struct Verdict(usize);
 
 impl Verdict {
-    const fn of(reason: Reason) -> Self {
-        Self { reason, transport: Transport::UNREAD }
+    const REASON: usize = 0x1f;
+    const OUTLINE: u32 = 8;
+
+    #[inline(always)]
+    fn new(reason: Reason, Outline(outline): Outline, unknown: Unknown) -> Self {
+        Self(forget(reason.index() | outline << Self::OUTLINE, unknown))
+    }
+
+    /// Why it passes or is dropped.
+    #[inline(always)]
+    pub fn reason(self) -> Reason {
+        let index = usize::from(self.reason_index());
+        Reason::ALL.get(index).copied().unwrap_or(Reason::Malformed)
+    }
+
+    /// The index of the reason.
+    #[inline(always)]
+    pub const fn reason_index(self) -> u8 {
+        low8(self.0 & Self::REASON)
+    }
+
+    /// Whether it passes or is dropped: [`Reason::effect`].
+    #[inline(always)]
+    pub const fn effect(self) -> Effect {
+        if Reason::DROPPED >> self.reason_index() & 1 == 0 { Effect::Pass } else { Effect::Drop }
+    }
+
+    /// What it carries; [`Payload::UNREAD`] if it was not read that far.
+    #[inline(always)]
+    pub const fn payload(self) -> Payload {
+        self.outline().payload()
+    }
+
+    /// Whom it is to or from.
+    #[inline(always)]
+    pub(crate) const fn outline(self) -> Outline {
+        Outline(self.0 >> Self::OUTLINE)
     }
 }
+const _: () = assert!(Reason::COUNT <= Verdict::REASON + 1);
+const _: () = assert!(Verdict::OUTLINE + Outline::BITS <= usize::BITS);
 
 /// Finds the camera whose frame this is, or what stands for the unknown sources of the port
 /// (`port` gives its interface index). `None` for a bystander's frame, which passes whatever it
@@ -71,8 +107,19 @@ where
     P: Packet + ?Sized,
     T: Tables,
 {
-    let case = Case { direction, packet, tables, camera };
-    case.judge().unwrap_or(Verdict::of(Reason::Malformed))
+    let (case, unknown) = (Case { direction, packet, tables, camera }, camera.unknown());
+    if camera.is(Camera::SEALED) {
+        return Verdict::new(Reason::Sealed, Outline::UNREAD, unknown);
+    }
+    // Settled before the frame is read, which goes the same way then.
+    let opened = case.is_opened();
+    let (reason, outline) = case.judge().unwrap_or((Reason::Malformed, Outline::UNREAD));
+    Verdict::new(if opened { Reason::Opened } else { reason }, outline, unknown)
+}
+
+/// Of a frame that was not read as far as its peer's address.
+const fn unread(reason: Reason) -> (Reason, Outline) {
+    (reason, Outline::UNREAD)
 }
 
 /// A camera's frame, and what it is judged by.
@@ -95,6 +142,16 @@ struct Facts<'a> {
     transport: Transport,
 }
 
+impl Facts<'_> {
+    /// The same as other numbers, of which the verifier knows nothing: what they are compared with is
+    /// forgotten with them.
+    #[inline(always)]
+    fn settle(&self, unknown: Unknown) -> Self {
+        let (marks, transport) = (self.marks.settle(unknown), self.transport.settle(unknown));
+        Self { marks, transport, ..*self }
+    }
+}
+
 /// What the IP header told.
 #[derive(Clone, Copy)]
 struct Marks(usize);
@@ -112,9 +169,21 @@ impl Marks {
     const UNSPECIFIED: usize = 16;
     /// It is IPv6.
     const IPV6: usize = 32;
+    /// Where the peer's address is, behind the marks.
+    const PEER: u32 = 8;
 
     const fn has(self, mark: usize) -> bool {
         self.0 & mark != 0
+    }
+
+    /// The same as a number of its own; see [`Facts::settle`].
+    #[inline(always)]
+    fn settle(self, unknown: Unknown) -> Self {
+        Self(forget(self.0, unknown))
+    }
+
+    const fn peer_at(self) -> usize {
+        self.0 >> Self::PEER & Outline::LAST_PEER
     }
 
     const fn family(self) -> Family {
@@ -129,32 +198,47 @@ impl Marks {
 
 impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     #[inline(always)]
-    fn judge(&self) -> Parsed<Verdict> {
-        if self.camera.is(Camera::SEALED) {
-            return Ok(Verdict::of(Reason::Sealed));
-        }
-        if self.is_opened() {
-            return Ok(Verdict::of(Reason::Opened));
-        }
+    fn judge(&self) -> Parsed<(Reason, Outline)> {
         let frame = ethernet::parse(self.packet, self.camera.unknown())?;
         match frame.ethertype {
             EtherType::IPV4 | EtherType::IPV6 => {}
-            EtherType::ARP => return self.judge_arp(frame.payload).map(Verdict::of),
+            EtherType::ARP => return self.judge_arp(frame.payload).map(unread),
             EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
-                return Ok(Verdict::of(Reason::Link));
+                return Ok(unread(Reason::Link));
             }
-            _ => return Ok(Verdict::of(Reason::EtherType)),
+            _ => return Ok(unread(Reason::EtherType)),
         }
         let Some(profile) = self.tables.profile(self.camera.profile) else {
-            return Ok(Verdict::of(Reason::NoPolicy));
+            return Ok(unread(Reason::NoPolicy));
         };
         let facts = if frame.ethertype == EtherType::IPV4 {
             self.read_ipv4(frame.payload, profile)?
         } else {
             self.read_ipv6(frame.payload, profile)?
         };
-        let reason = self.decide(&facts).unwrap_or(Reason::Malformed);
-        Ok(Verdict { reason, transport: facts.transport })
+        let unknown = self.camera.unknown();
+        let (numbers, outline) = self.read_transport(&facts);
+        // Numbers of their own for the rules, which are compared with much.
+        let reason = self.decide(&facts.settle(unknown), numbers).unwrap_or(Reason::Malformed);
+        Ok((reason, outline))
+    }
+
+    /// Reads the header of what the packet carries, and tells whom it is to or from.
+    #[inline(always)]
+    fn read_transport(&self, facts: &Facts<'_>) -> (Numbers, Outline) {
+        let (marks, transport, unknown) = (facts.marks, &facts.transport, self.camera.unknown());
+        let numbers = transport::parse(self.packet, marks.family(), transport, unknown);
+        let port = self.port(transport.protocol, numbers);
+        (numbers, Outline::new(marks.family(), marks.peer_at(), port, transport, unknown))
+    }
+
+    /// The peer's port, or the type and code of ICMP.
+    #[inline(always)]
+    fn port(&self, protocol: Protocol, numbers: Numbers) -> u16 {
+        match (protocol, self.direction) {
+            (Protocol::TCP | Protocol::UDP, Direction::Outbound) => numbers.second(),
+            _ => numbers.first(),
+        }
     }
 
     /// The clock is read only for a camera that was opened.
@@ -172,12 +256,14 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             Direction::Outbound => (header.destination, is_on_link4(header.destination)),
             Direction::Inbound => (header.source, is_link_local4(header.source)),
         };
+        let peer_at = header.peer_at(self.direction) << Marks::PEER;
         let unknown = self.camera.unknown();
         let place = Self::place(settle(is_on_link, unknown), || profile.is_local4(peer, unknown));
         let allowances =
             if place == 0 { profile.allowances4(peer, unknown) } else { Allowances::NONE };
         let route = Marks::mark(Marks::SOURCE_ROUTE, header.has_source_route(self.packet)?);
-        let marks = Marks(forget(place | route | self.source4(header.source), unknown));
+        let marks = place | route | self.source4(header.source) | peer_at;
+        let marks = Marks(forget(marks, unknown));
         let allowances = allowances.settle(unknown);
         let transport = header.transport(self.packet, unknown)?;
         Ok(Facts { profile, marks, allowances, transport })
@@ -190,11 +276,13 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             Direction::Outbound => (header.destination, is_on_link6(header.destination)),
             Direction::Inbound => (header.source, is_neighbor6(header.source)),
         };
+        let peer_at = header.peer_at(self.direction) << Marks::PEER;
         let unknown = self.camera.unknown();
         let place = Self::place(settle(is_on_link, unknown), || profile.is_local6(peer, unknown));
         let allowances =
             if place == 0 { profile.allowances6(peer, unknown) } else { Allowances::NONE };
-        let marks = Marks(forget(Marks::IPV6 | place | self.source6(header.source), unknown));
+        let marks = Marks::IPV6 | place | self.source6(header.source) | peer_at;
+        let marks = Marks(forget(marks, unknown));
         let allowances = allowances.settle(unknown);
         let transport = header.transport(self.packet, unknown)?;
         Ok(Facts { profile, marks, allowances, transport })
@@ -208,19 +296,21 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
 
     /// The rules for IP packets, in their order.
     #[inline(always)]
-    fn decide(&self, facts: &Facts<'_>) -> Parsed<Reason> {
+    fn decide(&self, facts: &Facts<'_>, numbers: Numbers) -> Parsed<Reason> {
         if facts.marks.has(Marks::SOURCE_ROUTE) || facts.transport.routing {
             return Ok(Reason::SourceRoute);
         }
         if facts.transport.protocol.is_tunnel() {
             return Ok(Reason::Tunnel);
         }
-        let numbers = transport::parse(self.packet, facts.marks.family(), &facts.transport)?;
+        if numbers.are_malformed() {
+            return Err(Malformed);
+        }
         if self.direction == Direction::Outbound {
             if self.is_spoofed(facts, numbers)? {
                 return Ok(Reason::Spoof);
             }
-            if let Some(reason) = numbers.and_then(|numbers| self.guarded(facts, numbers)) {
+            if let Some(reason) = self.guarded(facts, numbers) {
                 return Ok(reason);
             }
         }
@@ -235,15 +325,15 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
 
     /// What happens to a packet of a peer outside.
     #[inline(always)]
-    fn decide_outside(&self, facts: &Facts<'_>, numbers: Option<Numbers>) -> Reason {
-        let port = numbers.map(|numbers| match self.direction {
-            Direction::Outbound => numbers.second,
-            Direction::Inbound => numbers.first,
-        });
+    fn decide_outside(&self, facts: &Facts<'_>, numbers: Numbers) -> Reason {
+        let port = match self.direction {
+            Direction::Outbound => numbers.second(),
+            Direction::Inbound => numbers.first(),
+        };
         let what = Carried {
             column: facts.marks.family() as usize,
             protocol: facts.transport.protocol.0,
-            port,
+            port: numbers.are_known().then_some(port),
         };
         match facts.profile.allows(facts.allowances, what, self.camera.unknown()) {
             Allowed::Yes => Reason::Allowed,

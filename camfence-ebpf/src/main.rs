@@ -8,6 +8,7 @@
 #![feature(asm_experimental_arch)]
 #![expect(clippy::needless_pass_by_value, reason = "the entry macros want the context so")]
 
+mod ledger;
 mod maps;
 mod pointer;
 mod record;
@@ -87,7 +88,7 @@ fn on_xdp(ctx: &XdpContext, buffers: Buffers) -> Effect {
     let Some(camera) = find(DIRECTION, &linear, &Maps, port) else { return Effect::Pass };
     let packet = XdpPacket::new(ctx, linear, buffers, camera.unknown());
     let verdict = judge(DIRECTION, &packet, &Maps, camera);
-    let case = Case { direction: DIRECTION, camera, reason: verdict.reason, tally: packet.tally() };
+    let case = Case { direction: DIRECTION, camera, verdict, tally: packet.tally() };
     record(ctx, &linear, port, &case)
 }
 
@@ -102,8 +103,8 @@ fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
     let Some(camera) = find(direction, &linear, &Maps, port) else { return Effect::Pass };
     let packet = TcPacket::new(ctx, camera.unknown());
     let verdict = judge(direction, &packet, &Maps, camera);
-    let tally = packet.tally(verdict.transport);
-    record(ctx, &packet, port, &Case { direction, camera, reason: verdict.reason, tally })
+    let tally = packet.tally(verdict.payload());
+    record(ctx, &packet, port, &Case { direction, camera, verdict, tally })
 }
 
 #[cfg(not(test))]

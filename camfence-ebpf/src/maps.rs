@@ -22,8 +22,9 @@ use camfence_common::{
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
-    reason::{Direction, Reason},
+    reason::Direction,
     tables::Tables,
+    verifier::opaque,
     wire::{Parsed, dns::Name},
 };
 
@@ -195,12 +196,15 @@ fn now() -> u64 {
 /// Programs of one CPU do not interrupt each other here (XDP and TC run with softirqs off), so
 /// that adding needs no lock.
 #[inline(always)]
-pub(crate) fn count(camera: &Camera, direction: Direction, reason: Reason, tally: Tally) {
+pub(crate) fn count(camera: &Camera, direction: Direction, reason_index: u8, tally: Tally) {
     let Some(counters) = COUNTERS.get_ptr_mut(camera.slot) else { return };
     // SAFETY: the kernel returned a pointer to this CPU's element, and nothing else on this CPU
     // uses it while the program runs.
     let counters = unsafe { &mut *counters };
-    if let Some(counter) = counters.by[direction.index()].get_mut(reason.index()) {
+    // Or else LLVM compares one number and takes another of the same value, which the verifier does
+    // not know to be in bounds.
+    let index = opaque(usize::from(reason_index));
+    if let Some(counter) = counters.by[direction.index()].get_mut(index) {
         counter.add(tally);
     }
 }
@@ -238,7 +242,7 @@ fn sight_again(key: &SightingKey, now: u64, tally: Tally) -> bool {
 /// # Safety
 /// `number` is aligned and can be written to.
 #[inline(always)]
-unsafe fn add(number: *mut u64, more: u64) {
+pub(crate) unsafe fn add(number: *mut u64, more: u64) {
     // SAFETY: the caller's; the instruction changes nothing else.
     unsafe {
         core::arch::asm!(

@@ -4,12 +4,14 @@ use aya_ebpf::EbpfContext;
 use aya_log_ebpf::info;
 use camfence_common::{
     abi::{Camera, Tally},
+    flow::FlowKey,
     packet::Bytes,
-    reason::{Direction, Effect, Reason},
+    reason::{Direction, Effect},
+    verdict::Verdict,
     wire::ethernet,
 };
 
-use crate::maps;
+use crate::{ledger, maps};
 
 /// Whether each verdict is logged. Userspace sets it before loading; the map behind it is
 /// read-only, so that the verifier removes the branch when it is zero.
@@ -20,12 +22,12 @@ static LOG_VERDICTS: u8 = 0;
 pub(crate) struct Case<'a> {
     pub(crate) direction: Direction,
     pub(crate) camera: &'a Camera,
-    pub(crate) reason: Reason,
+    pub(crate) verdict: Verdict,
     pub(crate) tally: Tally,
 }
 
-/// Counts a frame under its reason and returns what happens to it. The source of a stranger's is
-/// noted, with its port.
+/// Counts a frame under its reason and for its flow, and returns what happens to it. The source of a
+/// stranger's is noted, with its port.
 #[inline(always)]
 pub(crate) fn record<C: EbpfContext, B: Bytes>(
     ctx: &C,
@@ -33,8 +35,11 @@ pub(crate) fn record<C: EbpfContext, B: Bytes>(
     port: impl FnOnce() -> u32,
     case: &Case<'_>,
 ) -> Effect {
-    let Case { direction, camera, reason, tally } = *case;
-    maps::count(camera, direction, reason, tally);
+    let Case { direction, camera, verdict, tally } = *case;
+    maps::count(camera, direction, verdict.reason_index(), tally);
+    if let Some(key) = FlowKey::of(direction, bytes, verdict) {
+        ledger::note(&key, tally);
+    }
     if camera.is(Camera::STRANGERS)
         && direction == Direction::Outbound
         && let Some(mac) = ethernet::camera_mac(bytes, direction)
@@ -48,9 +53,9 @@ pub(crate) fn record<C: EbpfContext, B: Bytes>(
             "slot {} {} {}: {} bytes",
             camera.slot,
             direction.name(),
-            reason.name(),
+            verdict.reason().name(),
             tally.bytes,
         );
     }
-    if camera.is(Camera::AUDIT) { Effect::Pass } else { reason.effect() }
+    if camera.is(Camera::AUDIT) { Effect::Pass } else { verdict.effect() }
 }

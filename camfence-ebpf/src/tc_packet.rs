@@ -13,7 +13,7 @@ use camfence_common::{
     abi::Tally,
     packet::{HEADER_WINDOW, Packet},
     verifier::{Unknown, forget},
-    wire::{extension::Transport, length},
+    wire::length::{self, Payload},
 };
 use network_types::{eth::EthHdr, vlan::VlanHdr};
 
@@ -109,7 +109,8 @@ impl TcPacket {
         let len = (if gso_size == 0 { wire.max(buffer) } else { buffer }) as usize;
         Self {
             linear,
-            len,
+            // Which of the two it is is nothing that the verifier has to go on with.
+            len: forget(len, unknown),
             stripped_tags: (read!(ctx, vlan_present) & 1) as usize,
             gso_size: (gso_size & 0xffff) as usize,
             gso_segs: read!(ctx, gso_segs),
@@ -119,13 +120,13 @@ impl TcPacket {
 
     /// What the frame, or all the frames it stands for, count for.
     #[inline(always)]
-    pub(crate) fn tally(&self, transport: Transport) -> Tally {
+    pub(crate) fn tally(&self, payload: Payload) -> Tally {
         let tags = (self.stripped_tags * VlanHdr::LEN) as u64;
         let len = self.len as u64;
         if !self.is_aggregate() {
             return Tally { packets: 1, bytes: len + tags };
         }
-        let headers = length::headers(self, transport) as u64;
+        let headers = length::headers(self, payload) as u64;
         let packets = self.segments(headers);
         Tally { packets, bytes: len + (packets - 1) * headers + packets * tags }
     }

@@ -6,8 +6,9 @@ use std::{env, fmt::Display, fs, path::PathBuf};
 
 use camfence_common::{
     limits::{
-        DEFAULT_MAX_CAMERAS, MAX_ALLOWANCES, MAX_BOUND, MAX_CAMERAS, MAX_DNS_NAMES,
-        MAX_LOCAL_PREFIXES, MAX_PROFILES, MAX_SIGHTINGS, MAX_STRANGER_PORTS,
+        DEFAULT_LEDGER_ENTRIES, DEFAULT_MAX_CAMERAS, MAX_ALLOWANCES, MAX_BOUND, MAX_CAMERAS,
+        MAX_DNS_NAMES, MAX_LEDGER_ENTRIES, MAX_LOCAL_PREFIXES, MAX_PROFILES, MAX_SIGHTINGS,
+        MAX_STRANGER_PORTS, MIN_LEDGER_ENTRIES,
     },
     packet::MAX_OFFSET,
     reason::{Effect, Reason},
@@ -228,6 +229,11 @@ fn defaults() -> String {
             "DHCP may give another tomorrow; bind those that have a fixed one",
         ),
         row("`mode`", of_fence(), "and `audit` if that is the fence's, whatever is written here"),
+        row(
+            "`[ledger]` `entries`",
+            grouped(config.ledger.entries.into()),
+            "some thousand peers of each of a home's cameras, for 2 MiB",
+        ),
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
     ];
     table(&["key", "default", "why"], rows)
@@ -248,6 +254,9 @@ fn limits() -> String {
         row("`addresses` of a camera, of each family", MAX_BOUND as u64),
         row("ports where `unknown` is not `\"pass\"`", MAX_STRANGER_PORTS.into()),
         row("unknown sources that are remembered; of more, those seen last", MAX_SIGHTINGS.into()),
+        row("flows in the ledger, if `entries` says nothing", DEFAULT_LEDGER_ENTRIES.into()),
+        row("flows in the ledger, at least", MIN_LEDGER_ENTRIES.into()),
+        row("flows in the ledger, at most", MAX_LEDGER_ENTRIES.into()),
         row("VLAN tags of a camera's frame; more are `malformed`", MAX_TAGS as u64),
         row("IPv6 extension headers; more are `malformed`", MAX_EXTENSIONS as u64),
         row("offset in a frame at which a header may start", MAX_OFFSET as u64),

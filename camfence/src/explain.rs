@@ -182,7 +182,7 @@ impl<'a> Explainer<'a> {
     pub(crate) fn judge(&self, direction: Direction, frame: &Frame<'_>) -> Option<Ruling<'a>> {
         let mac = ethernet::camera_mac(frame.bytes, direction)?;
         let entry = verdict::find(direction, frame.bytes, self.policy, || self.port)?;
-        let reason = verdict::judge(direction, frame, self.policy, entry).reason;
+        let reason = verdict::judge(direction, frame, self.policy, entry).reason();
         Some(Ruling { entry, mac, reason })
     }
 

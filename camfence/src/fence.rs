@@ -30,10 +30,11 @@ use crate::{
     config::{Config, Mode, Unknown},
     kernel::{
         KernelError, clsact,
+        ledger::Contents,
         links::{self, Programs},
         maps::Maps,
         netlink::Netlink,
-        object::{Object, Options},
+        object::{Object, Options, Room},
         root::{Lock, Root},
     },
     policy::{
@@ -242,8 +243,8 @@ impl Standing {
 /// How a fence that stands differs from what a configuration says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Differences {
-    /// Cameras that the fence has room for.
-    pub max_cameras: u32,
+    /// What the fence has room for.
+    pub room: Room,
     /// Whether the kernel's policy is another.
     pub policy: bool,
 }
@@ -428,6 +429,11 @@ impl Fence {
         Ok(Sightings { watched, seen })
     }
 
+    /// Whom cameras talked to.
+    pub fn ledger(&self) -> Result<Contents> {
+        Ok(Maps::open(&self.root)?.ledger()?)
+    }
+
     /// How the fence that stands differs from what the configuration says.
     pub async fn differences(&self, config: &Config) -> Result<Differences> {
         let maps = Maps::open(&self.root)?;
@@ -435,7 +441,7 @@ impl Fence {
         let ports = Ports::resolve(config, &links, Demand::Possible).unwrap_or(Ports::none());
         let policy = compile(config, &self.surroundings(config, &ports, &links).await?)?;
         let changes = diff(&maps.observe()?, &policy);
-        Ok(Differences { max_cameras: maps.max_cameras()?, policy: !changes.is_empty() })
+        Ok(Differences { room: maps.room()?, policy: !changes.is_empty() })
     }
 
     /// Brings a fence whose maps fit in line with this version's programs and the configuration.
@@ -450,7 +456,7 @@ impl Fence {
             // Somebody may have removed what was pinned there.
             generation.create()?;
             let mut object = Object::load(&Options {
-                max_cameras: config.fence.max_cameras,
+                room: room(config),
                 generation: Some(&generation),
                 log: false,
             })?;
@@ -477,7 +483,7 @@ impl Fence {
     /// The maps in use, if this version and the configuration can go on with them.
     fn fitting(&self, config: &Config) -> Result<Option<Maps>> {
         match Maps::open_to_change(&self.root) {
-            Ok(maps) => Ok((maps.max_cameras()? == config.fence.max_cameras).then_some(maps)),
+            Ok(maps) => Ok((maps.room()? == room(config)).then_some(maps)),
             Err(
                 KernelError::Down { .. }
                 | KernelError::OtherAbi { .. }
@@ -525,7 +531,12 @@ impl Fence {
     }
 }
 
-/// The maps, if they have the room that the configuration wants.
+/// The room that the configuration wants in the maps.
+const fn room(config: &Config) -> Room {
+    Room { cameras: config.fence.max_cameras, flows: config.ledger.entries }
+}
+
+/// The maps, if they have room for as many cameras as the configuration wants.
 fn check_room(maps: Maps, config: &Config) -> Result<Maps> {
     let (live, wanted) = (maps.max_cameras()?, config.fence.max_cameras);
     if live == wanted { Ok(maps) } else { Err(KernelError::OtherSize { live, wanted }.into()) }

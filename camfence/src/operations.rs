@@ -134,6 +134,14 @@ async fn change(fence: &Fence, path: &Path, text: &str) -> Result<Done> {
     Ok(Done { config, report })
 }
 
+/// The MAC that is meant by a camera's name or MAC, also of a camera that is not registered any more.
+pub fn mac_of(config: &Config, name_or_mac: &str) -> Result<Mac> {
+    match find(config, name_or_mac) {
+        Ok(camera) => Ok(camera.mac),
+        Err(error) => name_or_mac.parse().map_err(|_| error),
+    }
+}
+
 fn find<'a>(config: &'a Config, name_or_mac: &str) -> Result<&'a Camera> {
     let mac = name_or_mac.parse::<Mac>().ok();
     config

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf};
 
 use camfence::config::{
-    Allowance, Camera, Config, DEFAULT_PROFILE, Dns, DnsName, Fence, Guard, Hook, Local, Mode,
-    Profile, Protocol, Unknown,
+    Allowance, Camera, Config, DEFAULT_PROFILE, Dns, DnsName, Fence, Guard, Hook, Ledger, Local,
+    Mode, Profile, Protocol, Unknown,
 };
 use camfence_common::{
     limits::{DEFAULT_MAX_CAMERAS, MAX_BOUND},
@@ -66,6 +66,7 @@ pub(crate) fn config(input: &mut Input<'_>, frame: &[u8]) -> Config {
         profiles: vec![profile],
         cameras: macs.map(|mac| camera(mac, addresses.clone())).collect(),
         interfaces: BTreeMap::new(),
+        ledger: Ledger::default(),
         metrics: None,
     }
 }

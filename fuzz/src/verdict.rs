@@ -99,8 +99,8 @@ fn check_aggregate(direction: Direction, frame: &[u8], policy: &CompiledPolicy) 
     for stripped_tags in 0..=2 {
         let aggregate = Held { frame, stripped_tags, is_aggregate: true };
         let camera = find(direction, &aggregate, policy, || PORT).expect("it is the same camera's");
-        let transport = judge(direction, &aggregate, policy, camera).transport;
-        assert_ne!(headers(&aggregate, transport), 0);
+        let payload = judge(direction, &aggregate, policy, camera).payload();
+        assert_ne!(headers(&aggregate, payload), 0);
     }
 }
 
@@ -118,7 +118,7 @@ where
     P: Packet + ?Sized,
 {
     let camera = find(direction, packet, policy, || PORT)?;
-    Some(judge(direction, packet, policy, camera).reason)
+    Some(judge(direction, packet, policy, camera).reason())
 }
 
 /// A frame as a kernel hands it over.

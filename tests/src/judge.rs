@@ -12,11 +12,16 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use anyhow::{Result, ensure};
 use camfence::{
     config::Config,
-    kernel::runner::{MIN_FRAME, Outcome, PORT, Program, Runner},
+    kernel::{
+        ledger::Contents,
+        runner::{MIN_FRAME, Outcome, PORT, Program, Runner},
+    },
     policy::compile::{CompiledPolicy, Surroundings, compile},
 };
 use camfence_common::{
     abi::{Camera, CameraCounters, Subject, Tally},
+    flow::FlowKey,
+    limits::DEFAULT_LEDGER_ENTRIES,
     mac::Mac,
     packet::Bytes as _,
     reason::{Direction, Effect, Reason},
@@ -140,8 +145,14 @@ impl Host {
             _ => Subject::Strangers(PORT),
         };
         let verdict = judge(direction, frame, &self.0, camera);
-        let ruling = Ruling::counted_for(subject, direction, verdict.reason, frame.len());
+        let ruling = Ruling::counted_for(subject, direction, verdict.reason(), frame.len());
         if camera.is(Camera::AUDIT) { ruling.audited() } else { ruling }
+    }
+
+    /// The flow that a frame is counted for; none of a bystander's, and of one that is not read so far.
+    pub fn flow(&self, direction: Direction, frame: &[u8]) -> Option<FlowKey> {
+        let camera = find(direction, frame, &self.0, || PORT)?;
+        FlowKey::of(direction, frame, judge(direction, frame, &self.0, camera))
     }
 }
 
@@ -155,7 +166,12 @@ pub struct Kernel {
 impl Kernel {
     /// Loads the programs and the policy.
     pub fn new(policy: &CompiledPolicy) -> Result<Self> {
-        let runner = Runner::new(policy, false)?;
+        Self::with_ledger(policy, DEFAULT_LEDGER_ENTRIES)
+    }
+
+    /// The same, with room for so many flows in the ledger.
+    pub fn with_ledger(policy: &CompiledPolicy, flows: u32) -> Result<Self> {
+        let runner = Runner::with_ledger(policy, false, flows)?;
         let counters = runner.all_counters()?;
         Ok(Self { runner, counters })
     }
@@ -175,6 +191,17 @@ impl Kernel {
         let before = std::mem::replace(&mut self.counters, counters);
         ensure!(before.keys().eq(self.counters.keys()), "the cameras changed");
         Ok(Ruling { outcome, moved: self.moved_since(&before) })
+    }
+
+    /// Runs a frame that [`runs`] accepts, and does not ask what came of it.
+    pub fn run(&mut self, program: Program, frame: &[u8]) -> Result<()> {
+        self.runner.run(program, frame, frame.len())?;
+        Ok(())
+    }
+
+    /// What the ledger holds.
+    pub fn ledger(&self) -> Result<Contents> {
+        Ok(self.runner.ledger()?)
     }
 
     /// How many instructions the verifier followed through each program.

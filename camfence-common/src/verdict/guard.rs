@@ -28,11 +28,10 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     #[inline(always)]
     pub(super) fn guarded(&self, facts: &Facts<'_>, numbers: Numbers) -> Option<Reason> {
         let profile = facts.profile;
-        let numbers = numbers.settle(self.camera.unknown());
         match (facts.transport.protocol, facts.marks.family()) {
             (Protocol::UDP, _) => self.guarded_udp(facts, numbers),
             (Protocol::TCP, _) => {
-                let dns = matches!(numbers.second, dns::PORT | dns::ENCRYPTED_PORT);
+                let dns = matches!(numbers.second(), dns::PORT | dns::ENCRYPTED_PORT);
                 let denied = dns && profile.guards(Profile::NO_DNS | Profile::LISTED_DNS);
                 denied.then_some(Reason::Dns)
             }
@@ -54,7 +53,7 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     #[inline(always)]
     fn guarded_udp(&self, facts: &Facts<'_>, numbers: Numbers) -> Option<Reason> {
         let (profile, udp) = (facts.profile, &facts.transport);
-        let Numbers { first: from, second: to } = numbers;
+        let (from, to) = (numbers.first(), numbers.second());
         let denies_dns = match to {
             dns::PORT if profile.guards(Profile::NO_DNS) => true,
             dns::PORT => profile.guards(Profile::LISTED_DNS) && !self.asks_for_listed(udp),
@@ -69,7 +68,8 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
         if maps_ports && profile.guards(Profile::NO_PORT_MAPPING) {
             return Some(Reason::PortMapping);
         }
-        let serves = match facts.marks.family() {
+        // As one that was not compared before: the names of queries are read only once then.
+        let serves = match facts.marks.settle(self.camera.unknown()).family() {
             Family::Ipv4 => from == dhcp::SERVER || to == dhcp::CLIENT,
             Family::Ipv6 => from == dhcp::SERVER_V6 || to == dhcp::CLIENT_V6,
         };

@@ -70,15 +70,16 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
 
     /// Whether a packet, outbound, is from or in the name of somebody else.
     #[inline(always)]
-    pub(super) fn is_spoofed(&self, facts: &Facts<'_>, numbers: Option<Numbers>) -> Parsed<bool> {
+    pub(super) fn is_spoofed(&self, facts: &Facts<'_>, numbers: Numbers) -> Parsed<bool> {
         if !self.camera.is(Camera::BOUND) {
             return Ok(false);
         }
+        let facts = &facts.settle(self.camera.unknown());
         let protocol = facts.transport.protocol;
         let whole_or_first = !facts.transport.fragment.is_later();
         let to_dhcp = facts.marks.family() == Family::Ipv4
             && protocol == Protocol::UDP
-            && numbers.is_some_and(|numbers| numbers.second == dhcp::SERVER);
+            && numbers.second() == dhcp::SERVER;
         let icmpv6 = facts.marks.family() == Family::Ipv6 && protocol == Protocol::ICMPV6;
         let may_lack_address = match facts.marks.family() {
             Family::Ipv4 => to_dhcp || protocol == Protocol::IGMP,
@@ -89,11 +90,10 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
         {
             return Ok(true);
         }
-        match numbers {
-            Some(_) if to_dhcp => self.is_spoofed_dhcp(facts),
-            Some(numbers) if icmpv6 => self.is_spoofed_neighbor(facts, numbers),
-            _ => Ok(false),
+        if to_dhcp {
+            return self.is_spoofed_dhcp(facts);
         }
+        if icmpv6 { self.is_spoofed_neighbor(facts, numbers) } else { Ok(false) }
     }
 
     /// A DHCP message in another's name: many of them use up a server's addresses.

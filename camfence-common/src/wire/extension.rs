@@ -1,7 +1,7 @@
 //! The chain of headers between an IP header and what the packet carries: IPv6 extension headers
 //! (RFC 8200 §4) and the authentication header (RFC 4302), which IPv4 has too.
 
-use network_types::{eth::EthHdr, ip::IpProto};
+use network_types::ip::IpProto;
 
 use super::{Malformed, Parsed};
 use crate::{
@@ -158,18 +158,10 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Of a frame whose headers were not read: no more than its Ethernet header is known.
-    pub const UNREAD: Self = Self {
-        protocol: Protocol(IpProto::Reserved as u8),
-        at: EthHdr::LEN,
-        routing: false,
-        fragment: Fragment::WHOLE,
-        end: EthHdr::LEN,
-    };
-
     /// Has what was found settled; see [`crate::verifier`].
     #[inline(always)]
-    fn settle(self, unknown: Unknown) -> Self {
+    #[must_use]
+    pub(crate) fn settle(self, unknown: Unknown) -> Self {
         const AT: u32 = 8;
         const ROUTING: u32 = 20;
         const FRAGMENT: u32 = 24;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     packet::{Packet, join32},
+    reason::Direction,
     verifier::Unknown,
 };
 
@@ -59,6 +60,16 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Ipv4> {
 }
 
 impl Ipv4 {
+    /// Where the peer's address is.
+    #[inline(always)]
+    pub const fn peer_at(&self, direction: Direction) -> usize {
+        self.at
+            + match direction {
+                Direction::Outbound => offset_of!(Ipv4Hdr, dst_addr),
+                Direction::Inbound => offset_of!(Ipv4Hdr, src_addr),
+            }
+    }
+
     /// Whether a source-route option is there.
     #[inline(always)]
     pub fn has_source_route<P: Packet + ?Sized>(&self, packet: &P) -> Parsed<bool> {

@@ -9,7 +9,8 @@ use super::{
     extension::{self, Family, Fragment, Transport},
 };
 use crate::{
-    packet::{Packet, join64},
+    packet::{Bytes, Packet, join64},
+    reason::Direction,
     verifier::Unknown,
 };
 
@@ -40,6 +41,16 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Ipv6> {
 }
 
 impl Ipv6 {
+    /// Where the peer's address is.
+    #[inline(always)]
+    pub const fn peer_at(&self, direction: Direction) -> usize {
+        self.at
+            + match direction {
+                Direction::Outbound => offset_of!(Ipv6Hdr, dst_addr),
+                Direction::Inbound => offset_of!(Ipv6Hdr, src_addr),
+            }
+    }
+
     /// What the packet carries, behind all extension headers.
     #[inline(always)]
     pub fn transport<P: Packet + ?Sized>(&self, packet: &P, unknown: Unknown) -> Parsed<Transport> {
@@ -53,7 +64,7 @@ impl Ipv6 {
 
 /// Reads an address, wire order.
 #[inline(always)]
-pub(super) fn address<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<[u64; 2]> {
-    let half = |at| packet.words(at).map(join64).ok_or(Malformed);
+pub(crate) fn address<B: Bytes + ?Sized>(bytes: &B, at: usize) -> Parsed<[u64; 2]> {
+    let half = |at| bytes.words(at).map(join64).ok_or(Malformed);
     Ok([half(at)?, half(at + 8)?])
 }

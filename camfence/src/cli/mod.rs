@@ -10,6 +10,7 @@ mod down;
 mod explain;
 mod failure;
 mod generate;
+mod ledger;
 mod list;
 mod open;
 mod output;
@@ -83,6 +84,8 @@ enum Verb {
     Status,
     /// List the unknown sources that were seen last on ports with a policy for them
     Unknown,
+    /// List whom cameras talked to
+    Ledger(ledger::Arguments),
     /// Check the configuration
     Check,
     /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
@@ -142,6 +145,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
+        Verb::Ledger(arguments) => ledger::run(options, arguments),
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),

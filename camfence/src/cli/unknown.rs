@@ -1,17 +1,17 @@
 //! `camfence unknown`
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use camfence::{
     fence::Seen,
-    telemetry::unknown::{Now, UnknownReport},
+    telemetry::{now::Now, unknown::UnknownReport},
 };
 
 use super::{Options, output};
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let sightings = options.fence()?.sightings().await?;
-    let now = Now::read();
+    let now = Now::since_boot();
     if options.json {
         output::json(&UnknownReport::new(&sightings.seen, now))?;
     } else if sightings.seen.is_empty() {
@@ -29,7 +29,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 fn print(seen: &[Seen], now: Now) {
-    let ago = |moment| ago(now.since(moment));
+    let ago = |moment| output::ago(now.since(moment));
     let rows = seen.iter().map(|seen| {
         vec![
             seen.mac.to_string(),
@@ -42,30 +42,4 @@ fn print(seen: &[Seen], now: Now) {
     });
     let header = ["MAC", "PORT", "FIRST SEEN", "LAST SEEN", "PACKETS", "BYTES"];
     output::table(&header, 4, rows.collect());
-}
-
-/// A time that has passed, in its largest unit.
-fn ago(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "s"),
-        60..3600 => (seconds / 60, "min"),
-        3600..86_400 => (seconds / 3600, "h"),
-        _ => (seconds / 86_400, "d"),
-    };
-    format!("{count} {unit} ago")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_passed_is_told_in_its_largest_unit() {
-        let shown = |seconds| ago(Duration::from_secs(seconds));
-        let cases = [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (200_000, "2 d")];
-        for (seconds, expected) in cases {
-            assert_eq!(shown(seconds), format!("{expected} ago"));
-        }
-    }
 }

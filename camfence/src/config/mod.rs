@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use camfence_common::mac::Mac;
+use camfence_common::{limits::DEFAULT_LEDGER_ENTRIES, mac::Mac};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use self::error::Lines;
@@ -55,6 +55,8 @@ pub struct Config {
     pub cameras: Vec<Camera>,
     /// `[interface.NAME]`, by name: what differs on a port, or on all ports of a bridge.
     pub interfaces: BTreeMap<String, Interface>,
+    /// `[ledger]`.
+    pub ledger: Ledger,
     /// `[metrics]`; without it nothing listens.
     pub metrics: Option<Metrics>,
 }
@@ -277,6 +279,21 @@ pub struct Camera {
     pub addresses: Vec<IpNet>,
     /// Whether its verdicts are carried out; [`Mode::Audit`] if that is the fence's mode.
     pub mode: Mode,
+}
+
+/// How much is remembered of whom cameras talk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// Flows the kernel's table has room for,
+    /// [`MIN_LEDGER_ENTRIES`](camfence_common::limits::MIN_LEDGER_ENTRIES) to
+    /// [`MAX_LEDGER_ENTRIES`](camfence_common::limits::MAX_LEDGER_ENTRIES).
+    pub entries: u32,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { entries: DEFAULT_LEDGER_ENTRIES }
+    }
 }
 
 /// The metrics endpoint.

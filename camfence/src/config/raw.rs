@@ -30,6 +30,8 @@ pub(super) struct RawConfig {
     pub(super) camera: Vec<Table<RawCamera>>,
     #[serde(default)]
     pub(super) interface: BTreeMap<Text, Table<RawInterface>>,
+    #[serde(default)]
+    pub(super) ledger: Table<RawLedger>,
     pub(super) metrics: Option<Table<RawMetrics>>,
 }
 
@@ -82,6 +84,13 @@ pub(super) struct RawCamera {
 pub(super) struct RawInterface {
     pub(super) hook: Option<Text>,
     pub(super) unknown: Option<Text>,
+}
+
+/// `[ledger]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLedger {
+    pub(super) entries: Option<Spanned<i64>>,
 }
 
 /// `[metrics]`.

@@ -127,7 +127,8 @@ async fn fence(place: &Place<'_>, config: Option<&Config>) -> Looked<SeenFence> 
     Ok(SeenFence::Up(Box::new(Up {
         cameras: cameras(&standing),
         ports: ports(&standing),
-        max_cameras: differences.as_ref().map_or(0, |found| found.max_cameras),
+        max_cameras: differences.as_ref().map_or(0, |found| found.room.cameras),
+        ledger_entries: differences.as_ref().map_or(0, |found| found.room.flows),
         policy_is_current: differences.map(|found| !found.policy),
         linked: place.root.linked().map_err(in_words)?,
         own_programs: own,

@@ -93,7 +93,7 @@ checks! {
     CameraLeft = "camera-left", cameras::left;
     /// The kernel's policy is the configuration's. Warning.
     PolicyDiffers = "policy-differs", cameras::policy;
-    /// There is room for more cameras, as much as is configured. Warning.
+    /// There is room for more cameras, and for flows in the ledger, as much as is configured. Warning.
     Room = "room", cameras::room;
     /// Verdicts are carried out. Warning: in audit nothing is dropped.
     Audit = "audit", cameras::audit;

@@ -109,6 +109,8 @@ pub struct Up {
     pub ports: Vec<Port>,
     /// Cameras there is room for.
     pub max_cameras: u32,
+    /// Flows that the ledger has room for.
+    pub ledger_entries: u32,
     /// Whether the kernel's policy is that of the configuration.
     pub policy_is_current: Looked<bool>,
     /// Interface indices under which links are pinned.

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::{
     capture::Frame,
-    config::{self, Allowance, Config, Dns, Fence, Local, Profile, Unknown, network},
+    config::{self, Allowance, Config, Dns, Fence, Ledger, Local, Profile, Unknown, network},
     policy::compile::{CompiledPolicy, Surroundings, compile},
 };
 
@@ -154,12 +154,13 @@ impl<'a> Case<'a> {
             profiles: vec![profile],
             cameras: Vec::new(),
             interfaces: BTreeMap::new(),
+            ledger: Ledger::default(),
             metrics: None,
         };
         // Shorter lists than those that were compiled before.
         let tables: CompiledPolicy = compile(&config, &Surroundings::default()).ok()?;
         let entry = abi::Camera { profile: 0, ..*self.entry };
-        Some(verdict::judge(self.direction, self.frame, &tables, &entry).reason)
+        Some(verdict::judge(self.direction, self.frame, &tables, &entry).reason())
     }
 }
 

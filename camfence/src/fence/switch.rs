@@ -1,5 +1,5 @@
-//! Switching to other maps and programs without a gap: where the ABI, `max_cameras` or what is there
-//! of the maps does not let a fence go on with those it has.
+//! Switching to other maps and programs without a gap: where the ABI, the room in the maps or what is there
+//! of them does not let a fence go on with those it has.
 //!
 //! 1. The next generation is made: maps with the policy and the deadlines in them, and the programs
 //!    that work on them. Its state is written last. Nothing uses it yet.
@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use camfence_common::abi::{ABI, Subject};
 
-use super::{Fence, FenceError, Report, Result, Target, is_registered, write_policy};
+use super::{Fence, FenceError, Report, Result, Target, is_registered, room, write_policy};
 use crate::{
     config::Config,
     kernel::{
@@ -101,10 +101,10 @@ impl Fence {
         report: &mut Report,
     ) -> Result<bool> {
         generation.create()?;
-        let max_cameras = config.fence.max_cameras;
-        let options = Options { max_cameras, generation: Some(generation), log: false };
+        let room = room(config);
+        let options = Options { room, generation: Some(generation), log: false };
         let mut object = Object::load(&options)?;
-        let mut maps = Maps::make(&mut object, max_cameras, Some(generation))?;
+        let mut maps = Maps::make(&mut object, room.cameras, Some(generation))?;
         write_policy(&mut maps, &target.policy, report)?;
         let before = Before::open(&self.root)?;
         if let Before::Known(old) = &before {
@@ -150,8 +150,8 @@ impl Fence {
 fn lose(error: KernelError, notices: Option<&mut Vec<String>>) -> Result<()> {
     let Some(notices) = notices else { return Err(FenceError::Kernel(error)) };
     notices.push(format!(
-        "{error}: its counters, opened cameras and unknown sources could not be carried over, and \
-         begin anew"
+        "{error}: its counters, opened cameras, unknown sources and ledger could not be carried over, \
+         and begin anew"
     ));
     Ok(())
 }

@@ -16,6 +16,7 @@ use camfence_common::{
 
 use super::{
     error::{KernelError, Result, Tried as _},
+    ledger::Ledger,
     maps::{
         CameraMap, CarriedMap, CounterArray, LIVE, Maps, SightingMap, abi, cameras_in, carried_in,
         counters_in, join, open, sightings_in,
@@ -23,11 +24,13 @@ use super::{
     root::{Generation, Root},
 };
 
-/// The maps of ABI 2 are those of ABI 3, but for what was carried over to them.
+/// The maps of ABI 2 are those of ABI 3, but for what was carried over to them, and those are the maps
+/// of ABI 4, but for the ledger.
 ///
 /// A change of a shape that is read here keeps the old one here, for the numbers that had it.
 const WITHOUT_CARRIED: u32 = 2;
-const _: () = assert!(ABI == WITHOUT_CARRIED + 1);
+const WITHOUT_LEDGER: u32 = 3;
+const _: () = assert!(ABI == WITHOUT_LEDGER + 1);
 
 /// Maps that others take the place of.
 pub(crate) struct Old {
@@ -37,6 +40,7 @@ pub(crate) struct Old {
     sightings: SightingMap,
     /// What they took over themselves.
     carried: Option<(CarriedMap, SightingMap)>,
+    ledger: Option<Ledger>,
 }
 
 /// What there is to carry over.
@@ -82,9 +86,12 @@ impl Old {
     fn open(generation: &Generation, abi: u32) -> Result<Option<Self>> {
         let carried = match abi {
             WITHOUT_CARRIED => None,
-            ABI => Some((open(generation, names::CARRIED)?, open(generation, names::SEEN)?)),
+            WITHOUT_LEDGER | ABI => {
+                Some((open(generation, names::CARRIED)?, open(generation, names::SEEN)?))
+            }
             _ => return Ok(None),
         };
+        let ledger = if abi == ABI { Some(Ledger::open(generation)?) } else { None };
         // If a replacement of this map was not finished, the next has no slot that this has not.
         let live: CameraMap = open(generation, LIVE)?;
         Ok(Some(Self {
@@ -93,6 +100,7 @@ impl Old {
             counters: open(generation, names::COUNTERS)?,
             sightings: open(generation, names::SIGHTINGS)?,
             carried,
+            ledger,
         }))
     }
 
@@ -119,7 +127,7 @@ impl Old {
         for (key, sighting) in self.sightings()? {
             to.set_seen(key, sighting)?;
         }
-        Ok(())
+        self.ledger.as_ref().map_or(Ok(()), |ledger| to.keep_ledger(ledger.read()?))
     }
 
     fn counters(&self, slot: u32) -> Result<CameraCounters> {

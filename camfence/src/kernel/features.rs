@@ -6,12 +6,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use camfence_common::limits::MIN_LEDGER_ENTRIES;
 use rustix::fs::statfs;
 
 use super::{
     error::KernelError,
     links::are_pinned,
-    object::{Object, Options},
+    object::{Object, Options, Room},
     root::{BPF_FS_MAGIC, Root},
 };
 use crate::doctor::seen::{Looked, PinRoot, Programs, System};
@@ -44,7 +45,11 @@ fn capabilities() -> Looked<u64> {
 
 /// Loads the programs, attached to nothing, and lets them go.
 fn programs(root: &Root) -> Looked<Programs> {
-    let options = Options { max_cameras: 1, generation: None, log: false };
+    let options = Options {
+        room: Room { cameras: 1, flows: MIN_LEDGER_ENTRIES },
+        generation: None,
+        log: false,
+    };
     let taken = Object::load(&options).and_then(|mut object| {
         let pinned = are_pinned(&mut object, root)?;
         Ok(Programs::Taken { jit: object.is_machine_code()?, pinned })

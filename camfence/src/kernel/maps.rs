@@ -21,8 +21,9 @@ use rustix::io::Errno;
 use super::{
     clock::since_boot,
     error::{KernelError, OsCode as _, Result, Tried as _},
+    ledger::{Contents, Ledger},
     names::{Entries, Names},
-    object::Object,
+    object::{Object, Room},
     root::{Generation, Root},
 };
 use crate::policy::{
@@ -54,7 +55,7 @@ const NEXT: &str = "next";
 const OPENED_AGAIN: usize = 4;
 
 /// `BPF_F_NO_PREALLOC` of `linux/bpf.h`: memory is taken when an entry comes.
-const NO_PREALLOC: u32 = 1;
+pub(super) const NO_PREALLOC: u32 = 1;
 
 /// Entries of the map of unknown sources that one reading looks at.
 const SIGHTINGS_READ: usize = 4 * MAX_SIGHTINGS as usize;
@@ -73,6 +74,7 @@ pub struct Maps {
     /// What was counted, by slot, and seen before these maps were made.
     carried: CarriedMap,
     seen: SightingMap,
+    ledger: Ledger,
     /// Where they are pinned; none for maps that end with the process.
     generation: Option<Generation>,
 }
@@ -125,6 +127,7 @@ impl Maps {
             counters: open(generation, names::COUNTERS)?,
             carried: open(generation, names::CARRIED)?,
             seen: open(generation, names::SEEN)?,
+            ledger: Ledger::open(generation)?,
             generation: Some(generation.clone()),
         })
     }
@@ -152,6 +155,7 @@ impl Maps {
             counters: take(object, names::COUNTERS)?,
             carried: pinned(carried, generation, names::CARRIED)?,
             seen: pinned(seen, generation, names::SEEN)?,
+            ledger: Ledger::take(object, generation)?,
             generation: generation.cloned(),
         };
         maps.point_to_live()?;
@@ -180,6 +184,11 @@ impl Maps {
     pub fn max_cameras(&self) -> Result<u32> {
         let Shared(state) = self.state.get(&0, 0).tried(|| "reading the state".into())?;
         Ok(state.max_cameras)
+    }
+
+    /// What there is room for.
+    pub fn room(&self) -> Result<Room> {
+        Ok(Room { cameras: self.max_cameras()?, flows: self.ledger.room()? })
     }
 
     /// What the maps hold.
@@ -243,6 +252,16 @@ impl Maps {
         let mut sightings = sightings_in(&self.sightings)?;
         join(&mut sightings, sightings_in(&self.seen)?);
         Ok(sightings)
+    }
+
+    /// Whom cameras talked to, this and earlier maps counted together.
+    pub fn ledger(&self) -> Result<Contents> {
+        self.ledger.read()
+    }
+
+    /// Sets what the ledger held before these maps were made.
+    pub(super) fn keep_ledger(&mut self, contents: Contents) -> Result<()> {
+        self.ledger.keep(contents)
     }
 
     /// A camera's counters: those of all CPUs, and what was carried over.
@@ -443,7 +462,7 @@ fn rename_next(generation: &Generation) -> Result<()> {
 }
 
 /// Pins a map, if there is a generation to pin it in.
-fn pinned<K: Pod, V: Pod>(
+pub(super) fn pinned<K: Pod, V: Pod>(
     map: HashMap<MapData, K, V>,
     generation: Option<&Generation>,
     name: &str,
@@ -464,7 +483,10 @@ pub(super) fn open<M: TryFrom<Map, Error = MapError>>(
 }
 
 /// Takes a map out of a loaded object.
-fn take<M: TryFrom<Map, Error = MapError>>(object: &mut Object, name: &str) -> Result<M> {
+pub(super) fn take<M: TryFrom<Map, Error = MapError>>(
+    object: &mut Object,
+    name: &str,
+) -> Result<M> {
     object
         .ebpf()
         .take_map(name)

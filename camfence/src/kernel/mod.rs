@@ -4,8 +4,9 @@
 //! - [`root`] is the directory of pins, and the lock on it,
 //! - [`object`] loads the programs,
 //! - [`maps`] reads and writes the maps,
+//! - [`ledger`] reads the maps of the ledger, `batch` many entries of a map at once,
 //! - `carry` moves what they hold to new ones,
-//! - [`clock`] is the clock that deadlines are in,
+//! - [`clock`] is the clocks that times are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`clsact`] does so with the filters of kernels before 6.6,
 //! - [`query`] asks which programs run at a hook,
@@ -13,6 +14,7 @@
 //! - [`features`], [`neighbours`], [`offload`], [`flowtables`] and [`hooks`] see what `doctor` looks at,
 //! - [`runner`] runs single frames through the programs without an interface.
 
+mod batch;
 pub mod canary;
 pub(crate) mod carry;
 pub mod clock;
@@ -21,6 +23,7 @@ pub mod error;
 pub mod features;
 pub mod flowtables;
 pub mod hooks;
+pub mod ledger;
 pub mod links;
 pub mod maps;
 mod names;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned,
-    programs::{Program, ProgramError, ProgramInfo, SchedClassifier, Xdp},
+    programs::{Program, ProgramError, ProgramInfo, ProgramType, SchedClassifier, Xdp},
+    sys::{BpfHelper, is_helper_supported},
 };
 use camfence_common::abi::names;
 use rustix::io::Errno;
@@ -24,7 +25,7 @@ pub fn bytes() -> &'static [u8] {
 }
 
 /// The maps that the programs name and that outlive the process.
-const PINNED_MAPS: [&str; 8] = [
+const PINNED_MAPS: [&str; 11] = [
     names::STATE,
     names::CAMERAS,
     names::PROFILES,
@@ -33,6 +34,9 @@ const PINNED_MAPS: [&str; 8] = [
     names::DEADLINES,
     names::COUNTERS,
     names::SIGHTINGS,
+    names::LEDGER,
+    names::RECENT,
+    names::FLUSHED,
 ];
 
 /// The programs, loaded.
@@ -42,10 +46,19 @@ pub(crate) struct Object {
     xdp: &'static str,
 }
 
+/// How much the maps hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Cameras.
+    pub cameras: u32,
+    /// Entries of the ledger.
+    pub flows: u32,
+}
+
 /// What an object is loaded for.
 pub(crate) struct Options<'a> {
     /// Room in the maps.
-    pub(crate) max_cameras: u32,
+    pub(crate) room: Room,
     /// Where maps are pinned, or found pinned. None: they end with the process.
     pub(crate) generation: Option<&'a Generation>,
     /// Whether the programs log each verdict.
@@ -56,12 +69,14 @@ impl Object {
     /// Loads the programs.
     pub(crate) fn load(options: &Options<'_>) -> Result<Self> {
         let mut loader = EbpfLoader::new();
-        let log = u8::from(options.log);
+        let (log, coarse) = (u8::from(options.log), u8::from(has_coarse_clock()));
         loader
             .verifier_log_level(VerifierLogLevel::STATS)
-            .map_max_entries(names::COUNTERS, slots(options.max_cameras))
-            .map_max_entries(names::DEADLINES, slots(options.max_cameras))
-            .override_global(names::LOG_VERDICTS, &log, true);
+            .map_max_entries(names::COUNTERS, slots(options.room.cameras))
+            .map_max_entries(names::DEADLINES, slots(options.room.cameras))
+            .map_max_entries(names::LEDGER, options.room.flows)
+            .override_global(names::LOG_VERDICTS, &log, true)
+            .override_global(names::COARSE_CLOCK, &coarse, true);
         if let Some(generation) = options.generation {
             for name in PINNED_MAPS {
                 loader.map_pin_path(name, generation.map(name));
@@ -128,6 +143,13 @@ impl Object {
     pub(crate) fn ebpf(&mut self) -> &mut Ebpf {
         &mut self.ebpf
     }
+}
+
+/// Whether programs can read the coarse clock (`bpf_ktime_get_coarse_ns`, kernel 5.11). Where it cannot
+/// be told, they read the other.
+fn has_coarse_clock() -> bool {
+    let helper = BpfHelper::BPF_FUNC_ktime_get_coarse_ns;
+    is_helper_supported(ProgramType::SchedClassifier, helper).unwrap_or(false)
 }
 
 fn load_tc(ebpf: &mut Ebpf, name: &str) -> Result<()> {

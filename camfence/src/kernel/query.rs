@@ -119,7 +119,10 @@ fn used_maps(program: &OwnedFd) -> std::result::Result<Vec<u32>, Errno> {
 ///
 /// # Safety
 /// What `attr` points to has to be as long as it says, and live until this returns.
-unsafe fn bpf<T: Pod>(command: bpf_cmd, attr: &mut T) -> std::result::Result<RawFd, Errno> {
+pub(super) unsafe fn bpf<T: Pod>(
+    command: bpf_cmd,
+    attr: &mut T,
+) -> std::result::Result<RawFd, Errno> {
     // SAFETY: the kernel reads and writes `attr` as long as it is told, and what that points to.
     let result = unsafe {
         libc::syscall(

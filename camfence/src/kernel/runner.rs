@@ -10,15 +10,16 @@ use aya_log::EbpfLogger;
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
     abi::{CameraCounters, Subject, names},
-    limits::{DEFAULT_MAX_CAMERAS, MAX_CAMERAS},
+    limits::{DEFAULT_LEDGER_ENTRIES, DEFAULT_MAX_CAMERAS, MAX_CAMERAS},
     reason::Direction,
 };
 use log::Log;
 
 use super::{
     error::{KernelError, Result, Tried as _},
+    ledger::Contents,
     maps::Maps,
-    object::{Object, Options},
+    object::{Object, Options, Room},
 };
 use crate::policy::{compile::CompiledPolicy, diff::diff};
 
@@ -93,10 +94,15 @@ impl Runner {
     /// Loads the programs and the policy. With `log`, each verdict becomes a record of the `log`
     /// crate.
     pub fn new(policy: &CompiledPolicy, log: bool) -> Result<Self> {
+        Self::with_ledger(policy, log, DEFAULT_LEDGER_ENTRIES)
+    }
+
+    /// The same, with room for so many flows in the ledger.
+    pub fn with_ledger(policy: &CompiledPolicy, log: bool, flows: u32) -> Result<Self> {
         let cameras = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS);
-        let room = cameras.clamp(DEFAULT_MAX_CAMERAS, MAX_CAMERAS);
-        let mut object = Object::load(&Options { max_cameras: room, generation: None, log })?;
-        let maps = Maps::make(&mut object, room, None)?;
+        let room = Room { cameras: cameras.clamp(DEFAULT_MAX_CAMERAS, MAX_CAMERAS), flows };
+        let mut object = Object::load(&Options { room, generation: None, log })?;
+        let maps = Maps::make(&mut object, room.cameras, None)?;
         let logger = if log {
             let logger = EbpfLogger::init(object.ebpf());
             Some(logger.map_err(|error| KernelError::of(&error, "opening the programs' log"))?)
@@ -131,6 +137,11 @@ impl Runner {
     /// 5.16; none before).
     pub fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
         self.object.verified()
+    }
+
+    /// What the ledger holds.
+    pub fn ledger(&self) -> Result<Contents> {
+        self.maps.ledger()
     }
 
     /// The counters of every camera, and of unknown sources.

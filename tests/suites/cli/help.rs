@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 16] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
-    "check", "doctor", "explain", "replay",
+    "ledger", "check", "doctor", "explain", "replay",
 ];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {
@@ -41,7 +41,7 @@ fn every_verb_has_help_and_a_version() -> Result<()> {
 
 #[test]
 fn usage_errors_end_with_two() -> Result<()> {
-    let wrong: [&[&str]; 23] = [
+    let wrong: [&[&str]; 27] = [
         &["frobnicate"],
         &["up", "extra"],
         &["up", "--frob"],
@@ -64,6 +64,10 @@ fn usage_errors_end_with_two() -> Result<()> {
         &["open", "--for", "10m"],
         &["close"],
         &["unknown", "driveway"],
+        &["ledger", "driveway", "garage"],
+        &["ledger", "--since", "10"],
+        &["ledger", "--top", "0"],
+        &["ledger", "--top"],
         &["explain"],
     ];
     // Without any argument it says what there is.

@@ -67,7 +67,12 @@ fn room_that_was_changed_or_is_nearly_taken_is_told() -> Result<()> {
     let camfence = home.fenced()?;
     camfence.configure(&GOOD.replace("= 64", "= 65"))?;
     finds(&camfence, &["warning room"])?;
+    camfence.configure(&format!("{GOOD}\n[ledger]\nentries = 2048\n"))?;
+    finds(&camfence, &["warning room"])?;
+    camfence.run(["reload"])?.success()?;
+    is_well(&camfence)?;
     camfence.configure(GOOD)?;
+    camfence.run(["reload"])?.success()?;
     is_well(&camfence)?;
     camfence.run(["down"])?.success()?;
     camfence.configure(&GOOD.replace("= 64", "= 1"))?;

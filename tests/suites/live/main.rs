@@ -4,6 +4,7 @@ mod attached;
 mod audit;
 mod changes;
 mod fixture;
+mod flows;
 mod ledger;
 mod load;
 mod offload;

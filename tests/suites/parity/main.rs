@@ -131,7 +131,9 @@ impl Run {
             }
             Ok(())
         });
-        result.map_err(|error| anyhow::anyhow!("{error}\nunder {config:#?}"))
+        result.map_err(|error| anyhow::anyhow!("{error}\nunder {config:#?}"))?;
+        let (judges, _) = bench.into_inner();
+        judges.check_ledger().with_context(|| format!("under {config:#?}"))
     }
 
     /// A generator for the frames from `number` on.

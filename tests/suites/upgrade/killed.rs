@@ -83,6 +83,7 @@ fn a_resize_can_be_killed(attachment: Attachment) -> Result<()> {
     }
     fence.up()?;
     load.check_counters(&fence)?;
+    load.check_ledger(&fence)?;
     ensure!(open_seconds(&fence, CAM3)? > 3_000);
     println!("{} of {round} killed, {} frames", killer.killed, load.sent());
     Ok(())
@@ -94,7 +95,7 @@ fn an_upgrade_can_be_killed(attachment: Attachment) -> Result<()> {
         let home = Home::new(attachment)?;
         let mut load = Load::new(&home)?;
         let fence = load.fence(1_024)?;
-        old::stand(&fence, attachment, CAM3, 600)?;
+        old::stand(old::ABI_2, &fence, attachment, CAM3, 600)?;
         load.during(|| {
             killer.kill(&fence, "up")?;
             fence.up()

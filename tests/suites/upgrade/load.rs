@@ -191,6 +191,48 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
+    /// Checks that the ledger has exactly what was sent, all of it in the fence's time.
+    pub(crate) fn check_ledger(&self, fence: &Fence<'_>) -> Result<()> {
+        let [called, recorded, _, outside, _] = Self::frames();
+        let ledger = fence.verb(&["ledger"])?;
+        let mut found: Vec<Value> = ledger["entries"].as_array().cloned().context("entries")?;
+        for entry in &mut found {
+            let entry = entry.as_object_mut().context("an entry")?;
+            let [first, last] = ["first_seen", "last_seen"].map(|key| entry.remove(key));
+            let in_order =
+                first.as_ref().and_then(Value::as_str) <= last.as_ref().and_then(Value::as_str);
+            ensure!(first.is_some() && in_order, "{first:?} {last:?}");
+        }
+        found.sort_by_key(|entry| entry["reason"].to_string());
+        let entry = |mac: Mac,
+                     direction,
+                     (peer, port),
+                     (reason, verdict),
+                     sent: u64,
+                     frame: &[u8]| {
+            json!({"camera": crate::fixture::name(mac), "mac": mac.to_string(), "direction": direction,
+                "peer": peer, "protocol": "udp", "port": port, "reason": reason, "verdict": verdict,
+                "packets": sent, "bytes": sent * frame.len() as u64})
+        };
+        let [calls, records, ..] = self.sent;
+        let expected = [
+            entry(
+                CAM2,
+                "inbound",
+                ("203.0.113.7", 443),
+                ("inbound", "drop"),
+                self.sent[3],
+                &outside,
+            ),
+            entry(CAM2, "outbound", ("192.168.1.10", 554), ("local", "pass"), records, &recorded),
+            entry(CAM, "outbound", ("203.0.113.7", 10_240), ("not-local", "drop"), calls, &called),
+        ];
+        assert_eq!(found, expected);
+        let nothing = json!({"packets": 0, "bytes": 0});
+        assert_eq!((&ledger["evicted"]["entries"], &ledger["lost"]), (&json!(0), &nothing));
+        Ok(())
+    }
+
     /// How many frames were sent.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.iter().sum()

@@ -1,6 +1,11 @@
-//! A fence as a version with ABI 2 left it: its programs, its shapes, its places of pins.
+//! A fence as an earlier version left it: its programs, its shapes, its places of pins.
 
-use std::{fs, mem, path::Path, time::Duration};
+use std::{
+    fs, mem,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use aya::{
@@ -24,12 +29,33 @@ use camfence_tests::Mac;
 
 use crate::fixture::{Attachment, Fence};
 
-static OBJECT: &[u8] = include_bytes!("../../fixtures/abi2.bpf.o");
+/// An earlier version.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Version {
+    pub(crate) abi: u32,
+    object: &'static [u8],
+    /// Slots beside those of cameras: for unknown sources of ports, and for the canary if it has one.
+    spare_slots: u32,
+    /// Whether maps and programs are a generation, with maps for what was carried over.
+    generations: bool,
+}
 
-const ABI: u32 = 2;
+pub(crate) const ABI_2: Version = Version {
+    abi: 2,
+    object: include_bytes!("../../fixtures/abi2.bpf.o"),
+    spare_slots: 128,
+    generations: false,
+};
+
+pub(crate) const ABI_3: Version = Version {
+    abi: 3,
+    object: include_bytes!("../../fixtures/abi3.bpf.o"),
+    spare_slots: 129,
+    generations: true,
+};
+
 const MAX_CAMERAS: u32 = 1_024;
-/// Cameras, and unknown sources of ports.
-const SLOTS: u32 = MAX_CAMERAS + 128;
+const MAX_SIGHTINGS: u32 = 1_024;
 const MAPS: [&str; 8] =
     ["STATE", "CAMERAS", "PROFILES", "NAMES", "STRANGERS", "DEADLINES", "COUNTERS", "SIGHTINGS"];
 const HOSTS: [&str; 4] = ["driveway", "garage", "nvr", "gw"];
@@ -38,37 +64,54 @@ const FIRST_SLOT: u32 = 40;
 
 /// Keys and values of the maps, as bytes.
 type CameraMap = HashMap<MapData, [u8; 8], [u8; 176]>;
+type CarriedMap = HashMap<MapData, u32, [u8; 2 * 18 * 16]>;
+type SeenMap = HashMap<MapData, [u8; 12], [u8; 32]>;
 const PROFILE: usize = 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8;
 
-/// Puts up a fence of ABI 2 with the configuration of `fence`, the unknown sources of the
+impl Version {
+    const fn slots(self) -> u32 {
+        MAX_CAMERAS + self.spare_slots
+    }
+
+    /// Where its maps and programs are.
+    fn directory(self, root: &Path) -> PathBuf {
+        if self.generations { root.join("g1") } else { root.into() }
+    }
+}
+
+/// Puts up a fence of a version with the configuration of `fence`, the unknown sources of the
 /// driveway's port sealed out, and a camera opened for so many seconds.
 pub(crate) fn stand(
+    version: Version,
     fence: &Fence<'_>,
     attachment: Attachment,
     opened: Mac,
     seconds: u64,
 ) -> Result<()> {
     let root = fence.bpffs.path();
-    fs::create_dir_all(root.join("maps"))?;
-    fs::create_dir_all(root.join("programs"))?;
+    let directory = version.directory(root);
+    let (maps, programs) = (directory.join("maps"), directory.join("programs"));
+    fs::create_dir_all(&maps)?;
+    fs::create_dir_all(&programs)?;
     let mut loader = EbpfLoader::new();
-    loader.map_max_entries("COUNTERS", SLOTS).map_max_entries("DEADLINES", SLOTS);
+    loader.map_max_entries("COUNTERS", version.slots());
+    loader.map_max_entries("DEADLINES", version.slots());
     for name in MAPS {
-        loader.map_pin_path(name, root.join("maps").join(name));
+        loader.map_pin_path(name, maps.join(name));
     }
-    let mut object = loader.load(OBJECT)?;
+    let mut object = loader.load(version.object)?;
     let text = fs::read_to_string(fence.camfence.config_path())?;
     let config = Config::parse(&fence.camfence.config_path(), &text)?;
     let ports = vec![(fence.ifindex("driveway")?, Unknown::Drop)];
     let policy = compile(&config, &Surroundings { ports, ..Surroundings::default() })?;
-    write(&mut object, root, &policy, opened, seconds)?;
+    write(version, &mut object, &maps, &policy, opened, seconds)?;
     for (program, pin) in [
         ("outbound_xdp_frags", "outbound_xdp"),
         ("outbound_tc", "outbound_tc"),
         ("inbound_tc", "inbound_tc"),
     ] {
         let program = object.program_mut(program).context("the program")?;
-        let pin = root.join("programs").join(pin);
+        let pin = programs.join(pin);
         match program {
             aya::programs::Program::Xdp(xdp) => {
                 xdp.load()?;
@@ -87,12 +130,16 @@ pub(crate) fn stand(
         fs::create_dir_all(&links)?;
         fence.lab.box_ns().run(|| attach(&mut object, attachment, port, &links))?;
     }
+    if version.generations {
+        symlink("g1", root.join("current"))?;
+    }
     Ok(())
 }
 
 fn write(
+    version: Version,
     object: &mut Ebpf,
-    root: &Path,
+    maps: &Path,
     policy: &CompiledPolicy,
     opened: Mac,
     seconds: u64,
@@ -106,7 +153,7 @@ fn write(
     let mut strangers: Array<_, u32> =
         Array::try_from(object.map_mut("STRANGERS").context("STRANGERS")?)?;
     strangers.set(0, 1, 0)?;
-    let mut live = CameraMap::create(SLOTS, 0)?;
+    let mut live = CameraMap::create(version.slots(), 0)?;
     let mut deadlines: Array<_, u64> =
         Array::try_from(object.map_mut("DEADLINES").context("DEADLINES")?)?;
     for ((subject, camera), slot) in policy.cameras.iter().zip(FIRST_SLOT..) {
@@ -122,9 +169,13 @@ fn write(
     let mut cameras: ArrayOfMaps<_, CameraMap> =
         ArrayOfMaps::try_from(object.map_mut("CAMERAS").context("CAMERAS")?)?;
     cameras.set(0, &live, 0)?;
-    live.pin(root.join("maps/live"))?;
+    live.pin(maps.join("live"))?;
+    if version.generations {
+        CarriedMap::create(version.slots(), 1)?.pin(maps.join("CARRIED"))?;
+        SeenMap::create(MAX_SIGHTINGS, 1)?.pin(maps.join("SEEN"))?;
+    }
     let mut state: Array<_, [u32; 2]> = Array::try_from(object.map_mut("STATE").context("STATE")?)?;
-    state.set(0, [ABI, MAX_CAMERAS], 0)?;
+    state.set(0, [version.abi, MAX_CAMERAS], 0)?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Another `max_cameras`.
+//! Another `max_cameras`, and another ledger.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -11,7 +11,10 @@ use serde_json::Value;
 use crate::fixture::{Attachment, CAM2, CAM3, Fence, Home, over_every_attachment};
 use crate::load::{Load, open_seconds};
 
-over_every_attachment!(room_is_made_and_given_back_without_a_gap);
+over_every_attachment!(
+    room_is_made_and_given_back_without_a_gap,
+    a_ledger_of_another_size_has_what_the_one_before_had,
+);
 
 fn room_is_made_and_given_back_without_a_gap(attachment: Attachment) -> Result<()> {
     let home = Home::new(attachment)?;
@@ -34,6 +37,7 @@ fn room_is_made_and_given_back_without_a_gap(attachment: Attachment) -> Result<(
     })?;
     load.check_wires()?;
     load.check_counters(&fence)?;
+    load.check_ledger(&fence)?;
     let left = open_seconds(&fence, CAM3)?;
     ensure!((500..=600).contains(&left), "{left}");
     println!("{} frames, read {readings} times meanwhile", load.sent());
@@ -46,6 +50,33 @@ fn room_is_made_and_given_back_without_a_gap(attachment: Attachment) -> Result<(
     }
     fence.camfence.configure(&config(&home, 4_000))?;
     assert_eq!(fence.status()?["cameras"][0], before["cameras"][0]);
+    Ok(())
+}
+
+fn a_ledger_of_another_size_has_what_the_one_before_had(attachment: Attachment) -> Result<()> {
+    let home = Home::new(attachment)?;
+    let mut load = Load::new(&home)?;
+    let fence = load.fence(1_024)?;
+    fence.up()?;
+    let generation = || std::fs::canonicalize(home.bpffs.path().join("current"));
+    for (verb, entries) in [("reload", 2_048), ("up", 1_024), ("up", 65_536)] {
+        let before = generation()?;
+        load.during(|| {
+            let ledger = format!("[ledger]\nentries = {entries}\n");
+            fence.camfence.configure(&(config(&home, 1_024) + &ledger))?;
+            // What has nothing to do with it needs no other maps.
+            fence.verb(&["remove", "attic"])?;
+            fence.verb(&["add", &CAM3.to_string(), "--name", "attic"])?;
+            ensure!(generation()? == before, "{entries}");
+            let summary = fence.verb(&[verb])?;
+            ensure!(summary["notices"] == serde_json::json!([]), "{summary}");
+            ensure!(generation()? != before, "{entries}");
+            Ok(())
+        })?;
+        load.check_wires()?;
+        load.check_counters(&fence)?;
+        load.check_ledger(&fence)?;
+    }
     Ok(())
 }
 

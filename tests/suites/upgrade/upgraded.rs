@@ -1,4 +1,4 @@
-//! From a fence of ABI 2, and from one that nobody knows.
+//! From a fence of an earlier ABI, and from one that nobody knows.
 
 use std::{fs, time::Instant};
 
@@ -13,22 +13,32 @@ use crate::old;
 
 over_every_attachment!(
     an_upgrade_from_abi_2_loses_nothing,
+    an_upgrade_from_abi_3_loses_nothing,
     an_upgrade_from_an_unknown_abi_opens_nothing,
 );
 
 const ROOM: u32 = 1_024;
 
 fn an_upgrade_from_abi_2_loses_nothing(attachment: Attachment) -> Result<()> {
+    an_upgrade_loses_nothing(old::ABI_2, attachment)
+}
+
+fn an_upgrade_from_abi_3_loses_nothing(attachment: Attachment) -> Result<()> {
+    an_upgrade_loses_nothing(old::ABI_3, attachment)
+}
+
+fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Result<()> {
     const SECONDS: u64 = 600;
     let home = Home::new(attachment)?;
     let mut load = Load::new(&home)?;
     let fence = load.fence(ROOM)?;
     let start = Instant::now();
-    old::stand(&fence, attachment, CAM3, SECONDS)?;
+    old::stand(version, &fence, attachment, CAM3, SECONDS)?;
     for verb in [&["status"][..], &["open", "driveway", "--for", "1m"], &["remove", "attic"]] {
         let outcome = fence.camfence.run(verb)?;
         ensure!(outcome.code == Some(1), "{outcome:?}");
-        ensure!(outcome.stderr.contains("(ABI 2, this one has 3)"), "{outcome:?}");
+        let abi = format!("(ABI {}, this one has 4)", version.abi);
+        ensure!(outcome.stderr.contains(&abi), "{outcome:?}");
         ensure!(outcome.stderr.contains("run `camfence up`"), "{outcome:?}");
     }
     let summary = load.during(|| fence.up())?;
@@ -41,9 +51,11 @@ fn an_upgrade_from_abi_2_loses_nothing(attachment: Attachment) -> Result<()> {
     ensure!((SECONDS - gone).abs_diff(left) <= 2, "{left} s are left after {gone} s");
     ensure!(!home.bpffs.path().join("maps").exists(), "the old layout is left");
     ensure!(!home.bpffs.path().join("programs").exists(), "the old layout is left");
-    // And it goes on from there.
+    // And it goes on from there, with a ledger.
     load.during(|| fence.verb(&["reload"]))?;
     load.check_counters(&fence)?;
+    let ledger = fence.verb(&["ledger"])?;
+    ensure!(ledger["entries"].as_array().is_some_and(|entries| entries.len() == 3), "{ledger}");
     assert_eq!(fence.verb(&["down"])?, json!({"stood": true}));
     Ok(())
 }
@@ -78,7 +90,7 @@ fn down_takes_an_old_fence_down() -> Result<()> {
         let home = Home::new(attachment)?;
         let fence = Load::new(&home)?.fence(ROOM)?;
         let before = fs::read_dir(home.bpffs.path())?.count();
-        old::stand(&fence, attachment, CAM3, 60)?;
+        old::stand(old::ABI_2, &fence, attachment, CAM3, 60)?;
         let (camera, gw) = (home.wire("driveway")?, home.wire("gw")?);
         let frame = Frame::from(CAM).ipv4("192.168.1.31", "203.0.113.7").udp(1, 2).build();
         camera.send(&frame)?;

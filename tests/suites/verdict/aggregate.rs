@@ -8,7 +8,7 @@ use camfence_common::{
         Reason::{self, Local, Malformed, NotLocal, SourceRoute, Tunnel},
     },
     verdict::{Verdict, find, judge},
-    wire::{extension::Transport, length},
+    wire::length::{self, Payload},
 };
 use camfence_tests::{Extension, Frame, IpOption, judge::policy};
 
@@ -54,12 +54,12 @@ fn verdict(buffer: &Buffer) -> Verdict {
 
 /// The reason for a frame of which so many tags were taken off.
 fn stripped(stripped_tags: usize, frame: &Frame) -> Reason {
-    verdict(&Buffer { bytes: frame.build(), stripped_tags, ..Buffer::default() }).reason
+    verdict(&Buffer { bytes: frame.build(), stripped_tags, ..Buffer::default() }).reason()
 }
 
 /// The reason for several frames in one.
 fn aggregate(frame: &Frame) -> Reason {
-    verdict(&Buffer { bytes: frame.build(), aggregate: true, ..Buffer::default() }).reason
+    verdict(&Buffer { bytes: frame.build(), aggregate: true, ..Buffer::default() }).reason()
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn an_aggregate_may_not_lie_otherwise() {
 /// Bytes of the headers that every segment of an aggregate repeats.
 fn headers(frame: &Frame) -> usize {
     let buffer = Buffer { bytes: frame.build(), aggregate: true, ..Buffer::default() };
-    let transport = verdict(&buffer).transport;
-    assert_ne!(transport, Transport::UNREAD, "a packet that was read");
-    length::headers(&buffer, transport)
+    let payload = verdict(&buffer).payload();
+    assert_ne!(payload, Payload::UNREAD, "a packet that was read");
+    length::headers(&buffer, payload)
 }
 
 #[test]

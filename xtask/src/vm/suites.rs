@@ -40,6 +40,13 @@ const ARM: Line = Line::Arm(6, 12);
 pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "capabilities", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 300 },
     Suite { name: "verdict", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 300 },
+    Suite {
+        name: "ledger",
+        kernels: EVERY,
+        full: Some(ALL),
+        short: Some(&["keys::", "counts::"]),
+        limit: 600,
+    },
     Suite { name: "vlan", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 600 },
     Suite {
         name: "live",

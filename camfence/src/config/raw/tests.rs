@@ -62,7 +62,7 @@ fn an_empty_file_is_a_configuration() {
 fn unknown_keys_are_named_at_every_level() {
     let fence = "keys allowed here: interfaces, unknown, mode, hook, local, max_cameras";
     for (text, line, key, hint) in [
-        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, interface, metrics"),
+        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, interface, ledger,"),
         ("\n[cameras]\n", 2, "cameras", "did you mean `camera`?"),
         ("[fence]\n\ndns = 1\n", 3, "dns", fence),
         ("[fence]\r\ninterface = []\r\n", 2, "interface", "did you mean `interfaces`?"),
@@ -73,6 +73,7 @@ fn unknown_keys_are_named_at_every_level() {
         ("[interface.p0]\nmode = 1", 2, "mode", "keys allowed here: hook, unknown"),
         ("\n[interface.eth0.20]", 2, "20", "like [interface.\"eth0.20\"]"),
         ("camera = [\n{ Mac = 1 },\n]", 2, "Mac", "did you mean `mac`?"),
+        ("[ledger]\nsize = 1", 2, "size", "keys allowed here: entries"),
         ("[metrics]\nport = 1", 2, "port", "keys allowed here: listen"),
     ] {
         fails(text, line, &format!("unknown key \"{key}\""), hint);

@@ -1,15 +1,17 @@
 //! What holds for the fence as a whole, and what differs on an interface.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use camfence_common::limits::{DEFAULT_MAX_CAMERAS, MAX_CAMERAS};
+use camfence_common::limits::{
+    DEFAULT_MAX_CAMERAS, MAX_CAMERAS, MAX_LEDGER_ENTRIES, MIN_LEDGER_ENTRIES,
+};
 use toml::Spanned;
 
 use super::{Check, Places, network::check_interface};
 use crate::config::{
-    Fence, Hook, Interface, Mode, Problem, Unknown,
+    Fence, Hook, Interface, Ledger, Mode, Problem, Unknown,
     error::quoted,
-    raw::{RawFence, RawInterface, Table, Text},
+    raw::{RawFence, RawInterface, RawLedger, Table, Text},
 };
 
 /// What `unknown` can be besides a profile.
@@ -77,14 +79,32 @@ impl Check<'_> {
 
     fn max_cameras(&mut self, written: Option<&Spanned<i64>>) -> u32 {
         let Some(written) = written else { return DEFAULT_MAX_CAMERAS };
-        if let Ok(count @ 1..=MAX_CAMERAS) = u32::try_from(*written.as_ref()) {
-            return count;
-        }
-        let what = format!("max_cameras = {} is out of range", written.as_ref());
-        let hint = format!("write a number from 1 to {MAX_CAMERAS}");
-        self.report(written.span(), Problem::new(what, hint));
         // Not to complain about each camera as well.
-        MAX_CAMERAS
+        self.number("max_cameras", written, 1..=MAX_CAMERAS).unwrap_or(MAX_CAMERAS)
+    }
+
+    /// Reads `[ledger]`.
+    pub(super) fn ledger(&mut self, raw: &RawLedger) -> Ledger {
+        let range = MIN_LEDGER_ENTRIES..=MAX_LEDGER_ENTRIES;
+        let written = raw.entries.as_ref();
+        let entries = written.and_then(|written| self.number("entries", written, range));
+        entries.map_or(Ledger::default(), |entries| Ledger { entries })
+    }
+
+    /// Reads a number; none of one that is out of range.
+    fn number(
+        &mut self,
+        key: &str,
+        written: &Spanned<i64>,
+        range: RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let number = u32::try_from(*written.as_ref()).ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            let what = format!("{key} = {} is out of range", written.as_ref());
+            let hint = format!("write a number from {} to {}", range.start(), range.end());
+            self.report(written.span(), Problem::new(what, hint));
+        }
+        number
     }
 }
 

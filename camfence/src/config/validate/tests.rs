@@ -44,7 +44,7 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(prefixes(&config.profiles[0].local), PRIVATE);
     assert!(!config.profiles[0].local.auto);
     assert!(config.cameras.is_empty() && config.interfaces.is_empty());
-    assert_eq!(config.metrics, None);
+    assert_eq!((config.ledger.entries, config.metrics), (16_384, None));
 }
 
 #[test]

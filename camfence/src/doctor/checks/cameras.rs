@@ -67,6 +67,13 @@ pub(in super::super) fn room(seen: &Seen) -> Looked<Outcome> {
             "`camfence up`; until then changes may be refused",
         ));
     }
+    if up.ledger_entries != config.ledger.entries {
+        let (room, wanted) = (up.ledger_entries, config.ledger.entries);
+        return Outcome::one(Trouble::warning(
+            format!("the ledger has room for {room} flows, the configuration says {wanted}"),
+            "`camfence reload`; everything is carried over",
+        ));
+    }
     let taken = format!("{count} of {wanted} places are taken");
     if count * 100 >= wanted as usize * NEARLY_FULL {
         return Outcome::one(Trouble::warning(taken, "raise max_cameras, then `camfence up`"));

@@ -64,6 +64,7 @@ fn sound() -> Seen {
             }],
             ports: vec![port("lan1", LAN1), port("lan2", LAN2)],
             max_cameras: 1024,
+            ledger_entries: 16_384,
             policy_is_current: Ok(true),
             linked: vec![LAN1, LAN2],
             own_programs: vec![1, 2, 3],

@@ -22,6 +22,18 @@ fn max_cameras_has_a_range() {
 }
 
 #[test]
+fn entries_of_the_ledger_have_a_range() {
+    for number in ["0", "1023", "-1", "1048577", "4294968320"] {
+        let what = format!("entries = {number} is out of range");
+        fails(&format!("[ledger]\nentries = {number}"), 2, &what, "from 1024 to 1048576");
+    }
+    for number in [1_024, 1_048_576] {
+        let config = parse(&format!("[ledger]\nentries = {number}")).unwrap();
+        assert_eq!(config.ledger.entries, number);
+    }
+}
+
+#[test]
 fn modes_are_known_by_name() {
     for mode in Mode::ALL {
         assert_eq!(parse(&format!("[fence]\nmode = \"{mode}\"")).unwrap().fence.mode, mode);

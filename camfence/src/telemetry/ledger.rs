@@ -1,0 +1,200 @@
+//! What `ledger` prints: whom cameras talked to.
+
+use std::{cmp::Reverse, collections::HashMap, fmt, net::IpAddr, num::NonZero, time::Duration};
+
+use camfence_common::{
+    flow::{Flow, FlowKey, Missing},
+    mac::Mac,
+    reason::{Effect, Reason},
+    wire::extension::Protocol,
+};
+use serde::{Serialize, Serializer};
+
+use super::{now::Now, report::Count};
+use crate::{config::Config, kernel::ledger::Contents};
+
+/// Which flows are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Selection {
+    /// Those of a camera, or of one that was.
+    pub mac: Option<Mac>,
+    /// Those that were seen in this time.
+    pub since: Option<Duration>,
+    /// So many, those with the most bytes. Without it all, those seen last first.
+    pub top: Option<NonZero<usize>>,
+}
+
+/// What `ledger --json` prints. Others' scripts parse it; its keys do not change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ledger {
+    /// The flows.
+    pub entries: Vec<Entry>,
+    /// What the kernel's table had no room for any more.
+    pub evicted: Evicted,
+    /// What never came to the kernel's table.
+    pub lost: Count,
+}
+
+/// A flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The camera's name; null if it is not registered any more.
+    pub camera: Option<String>,
+    /// Its MAC.
+    #[serde(serialize_with = "as_text")]
+    pub mac: Mac,
+    /// Which way its packets go.
+    pub direction: &'static str,
+    /// The peer's address.
+    pub peer: IpAddr,
+    /// What the packets carry.
+    #[serde(flatten)]
+    pub service: Service,
+    /// Why they pass or are dropped.
+    pub reason: &'static str,
+    /// "pass" or "drop", whether or not that was carried out.
+    pub verdict: &'static str,
+    /// Its frames.
+    #[serde(flatten)]
+    pub count: Count,
+    /// When its first packet came: RFC 3339, UTC.
+    pub first_seen: String,
+    /// When its last packet came.
+    pub last_seen: String,
+    /// How long ago these were.
+    #[serde(skip)]
+    pub ago: [Duration; 2],
+}
+
+/// A protocol with what tells its uses apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Service {
+    /// Its name, or its number.
+    pub protocol: String,
+    /// The peer's port; null if there is none, or it is not known.
+    pub port: Option<u16>,
+    /// The type and code of ICMP; not there otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<Icmp>,
+}
+
+/// What an ICMP or `ICMPv6` message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Icmp {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    /// Its code.
+    pub code: u8,
+}
+
+/// Entries that made way for others, and what they had counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Evicted {
+    /// How many.
+    pub entries: u64,
+    /// Their frames.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+impl Ledger {
+    /// What is asked for, as told now.
+    pub fn new(contents: &Contents, config: &Config, selection: Selection, now: Now) -> Self {
+        let Missing { entries, evicted, lost } = contents.missing;
+        let names: HashMap<Mac, &str> =
+            config.cameras.iter().map(|camera| (camera.mac, camera.name.as_str())).collect();
+        let entries_of = selected(contents, selection, now);
+        Self {
+            entries: entries_of
+                .into_iter()
+                .filter_map(|(key, flow)| Entry::new(key, flow, &names, now))
+                .collect(),
+            evicted: Evicted { entries, count: evicted.into() },
+            lost: lost.into(),
+        }
+    }
+}
+
+/// The flows that are asked for, in their order.
+fn selected(contents: &Contents, selection: Selection, now: Now) -> Vec<(&FlowKey, &Flow)> {
+    let Selection { mac, since, top } = selection;
+    let is_meant = |(key, flow): &(&FlowKey, &Flow)| {
+        mac.is_none_or(|mac| key.mac() == mac)
+            && since.is_none_or(|since| now.since(Duration::from_nanos(flow.last)) <= since)
+    };
+    let mut flows: Vec<_> = contents.flows.iter().filter(is_meant).collect();
+    match top {
+        Some(top) => {
+            flows.sort_by_key(|(key, flow)| (Reverse(flow.tally.bytes), **key));
+            flows.truncate(top.get());
+        }
+        None => flows.sort_by_key(|(key, flow)| (Reverse(flow.last), **key)),
+    }
+    flows
+}
+
+impl Entry {
+    /// None if this version has no such reason.
+    fn new(key: &FlowKey, flow: &Flow, names: &HashMap<Mac, &str>, now: Now) -> Option<Self> {
+        let reason = key.reason()?;
+        let [first, last] = [flow.first, flow.last].map(Duration::from_nanos);
+        Some(Self {
+            camera: names.get(&key.mac()).map(ToString::to_string),
+            mac: key.mac(),
+            direction: key.direction().name(),
+            peer: key.peer(),
+            service: Service::of(key),
+            reason: reason.name(),
+            verdict: verdict(reason),
+            count: flow.tally.into(),
+            first_seen: now.timestamp(first),
+            last_seen: now.timestamp(last),
+            ago: [first, last].map(|moment| now.since(moment)),
+        })
+    }
+}
+
+impl Service {
+    fn of(key: &FlowKey) -> Self {
+        let port = Some(key.port()).filter(|port| *port != 0);
+        let [kind, code] = key.port().to_be_bytes();
+        let icmp = Some(Icmp { kind, code });
+        let (protocol, port, icmp) = match (Protocol(key.protocol()), key.peer()) {
+            (Protocol::TCP, _) => ("tcp".into(), port, None),
+            (Protocol::UDP, _) => ("udp".into(), port, None),
+            (Protocol::ICMP, IpAddr::V4(_)) => ("icmp".into(), None, icmp),
+            (Protocol::ICMPV6, IpAddr::V6(_)) => ("icmpv6".into(), None, icmp),
+            (Protocol(number), _) => (number.to_string(), None, None),
+        };
+        Self { protocol, port, icmp }
+    }
+}
+
+/// `udp/10240`, `icmp/8`, `icmp/3.1`, `132`.
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.protocol)?;
+        match (self.port, self.icmp) {
+            (Some(port), _) => write!(f, "/{port}"),
+            (None, Some(Icmp { kind, code: 0 })) => write!(f, "/{kind}"),
+            (None, Some(Icmp { kind, code })) => write!(f, "/{kind}.{code}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+const fn verdict(reason: Reason) -> &'static str {
+    match reason.effect() {
+        Effect::Pass => "pass",
+        Effect::Drop => "drop",
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn as_text<S: Serializer>(mac: &Mac, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(mac)
+}
+
+#[cfg(test)]
+mod tests;
