@@ -5,7 +5,7 @@
 //!   current -> gN                      the generation in use
 //!   gN/maps/STATE PROFILES COUNTERS …  the maps that programs name
 //!   gN/maps/live                       the camera map that CAMERAS points to
-//!   gN/maps/CARRIED SEEN               what generations before it counted
+//!   gN/maps/CARRIED SEEN KEPT MISSED   what generations before it counted
 //!   gN/programs/outbound_xdp outbound_tc inbound_tc
 //!   links/IFINDEX/PROGRAM              XDP and TCX attachments, by interface index
 //! ```

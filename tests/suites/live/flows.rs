@@ -1,6 +1,9 @@
 //! `camfence ledger`: whom cameras talked to, as it was on the wire.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use camfence_tests::{Frame, Mac};
@@ -11,7 +14,11 @@ use crate::fixture::{
     over_every_attachment, recording,
 };
 
-over_every_attachment!(the_ledger_is_what_was_sent, an_opened_camera_has_flows_too);
+over_every_attachment!(
+    the_ledger_is_what_was_sent,
+    an_opened_camera_has_flows_too,
+    a_flood_is_read_while_it_flows,
+);
 
 /// An entry without its times.
 fn entry(
@@ -129,4 +136,53 @@ fn an_opened_camera_has_flows_too(attachment: Attachment) -> Result<()> {
     let opened = entry(CAM, "outbound", ("203.0.113.7", 10240), ["opened", "pass"], &[call]);
     assert_eq!(listed(&fence, &[])?, [opened]);
     Ok(())
+}
+
+/// Flows that come and go all the time are never told twice, and in the end all are told.
+fn a_flood_is_read_while_it_flows(attachment: Attachment) -> Result<()> {
+    const FLOWS: u16 = 5_000;
+    const SENT: u64 = 40_000;
+    const RATE: u32 = 20_000;
+    let home = Home::new(attachment)?;
+    let fence = home.fence_with("", &[CAM], "[ledger]\nentries = 1024\n")?;
+    fence.up()?;
+    let (driveway, gw) = (home.wire("driveway")?, home.wire("gw")?);
+    let frames: Vec<Vec<u8>> = (0..FLOWS)
+        .map(|port| {
+            let frame = Frame::from(CAM).to(GW).ipv4("192.168.1.31", "203.0.113.7");
+            frame.udp(5000, 10_000 + port).payload_of(20).build()
+        })
+        .collect();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| -> Result<()> {
+        let flood = scope.spawn(|| {
+            let sent = driveway.send_many(&frames, SENT, RATE);
+            done.store(true, Ordering::Relaxed);
+            sent
+        });
+        while !done.load(Ordering::Relaxed) {
+            let [packets, _] = told(&fence)?;
+            let [_, dropped] = fence.outbound(CAM)?;
+            ensure!(packets <= dropped, "{packets} of {dropped}");
+        }
+        let sent = flood.join().expect("no panic")?;
+        ensure!(sent.accepted == SENT, "{sent:?}");
+        Ok(())
+    })?;
+    nothing_arrives(&gw)?;
+    assert_eq!(told(&fence)?, [SENT, SENT * frames[0].len() as u64]);
+    Ok(())
+}
+
+/// Packets and bytes that `ledger` accounts for.
+fn told(fence: &Fence<'_>) -> Result<[u64; 2]> {
+    let found = fence.verb(&["ledger"])?;
+    let entries = found["entries"].as_array().context("entries")?;
+    let mut sums = [0; 2];
+    for counts in entries.iter().chain([&found["evicted"], &found["lost"]]) {
+        for (sum, key) in sums.iter_mut().zip(["packets", "bytes"]) {
+            *sum += counts[key].as_u64().with_context(|| format!("{key} in {counts}"))?;
+        }
+    }
+    Ok(sums)
 }
