@@ -17,5 +17,6 @@ pub mod kernel;
 pub mod opening;
 pub mod operations;
 pub mod policy;
+pub mod printable;
 pub mod replay;
 pub mod telemetry;

@@ -53,7 +53,14 @@ pub(crate) const SUITES: &[Suite] = &[
         short: Some(FLOWS),
         limit: 600,
     },
-    Suite { name: "vlan", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 600 },
+    Suite { name: "vlan", kernels: MOST, full: Some(ALL), short: Some(ALL), limit: 600 },
+    Suite {
+        name: "vlan",
+        kernels: NEWEST,
+        full: Some(&["both_ways", "made_again", "native_xdp_on", "ports_of_a_bridge", "at_tc"]),
+        short: Some(ALL),
+        limit: 600,
+    },
     Suite {
         name: "live",
         kernels: BEFORE_TCX,
