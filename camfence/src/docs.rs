@@ -8,7 +8,7 @@ use camfence_common::{
     limits::{
         DEFAULT_LEDGER_ENTRIES, DEFAULT_MAX_CAMERAS, MAX_ALLOWANCES, MAX_BOUND, MAX_CAMERAS,
         MAX_DNS_NAMES, MAX_LEDGER_ENTRIES, MAX_LOCAL_PREFIXES, MAX_PROFILES, MAX_SIGHTINGS,
-        MAX_STRANGER_PORTS, MIN_LEDGER_ENTRIES,
+        MAX_STRANGER_PORTS, MAX_TOLD_ANSWERS, MAX_TOLD_CONTACTS, MAX_TOLD_STRANGERS, MIN_LEDGER_ENTRIES,
     },
     packet::MAX_OFFSET,
     reason::{Effect, Reason},
@@ -257,6 +257,9 @@ fn limits() -> String {
         row("flows in the ledger, if `entries` says nothing", DEFAULT_LEDGER_ENTRIES.into()),
         row("flows in the ledger, at least", MIN_LEDGER_ENTRIES.into()),
         row("flows in the ledger, at most", MAX_LEDGER_ENTRIES.into()),
+        row("first contacts that are told, a second and CPU", MAX_TOLD_CONTACTS.into()),
+        row("new unknown sources that are told, a second and CPU", MAX_TOLD_STRANGERS.into()),
+        row("DNS answers that are read, a second and CPU", MAX_TOLD_ANSWERS.into()),
         row("VLAN tags of a camera's frame; more are `malformed`", MAX_TAGS as u64),
         row("IPv6 extension headers; more are `malformed`", MAX_EXTENSIONS as u64),
         row("offset in a frame at which a header may start", MAX_OFFSET as u64),

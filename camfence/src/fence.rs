@@ -145,6 +145,8 @@ pub struct LiveCamera {
     pub mode: Mode,
     /// How long it stays opened; none if it is not.
     pub opened: Option<Duration>,
+    /// When it last sent something, as time since boot without suspension; none if it never did.
+    pub last_seen: Option<Duration>,
 }
 
 /// What the kernel says of the unknown sources of a port that has a policy for them.
@@ -547,6 +549,7 @@ fn live_camera(maps: &Maps, camera: &Camera) -> Result<LiveCamera> {
         counters: maps.counters(camera.slot)?,
         mode: if camera.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
         opened: maps.opened(camera.slot)?,
+        last_seen: maps.last_seen(camera.slot)?,
     })
 }
 

@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use super::{
     clock::since_boot,
     error::{KernelError, OsCode as _, Result, Tried as _},
+    last_seen::LastSeen,
     ledger::{Contents, Ledger},
     names::{Entries, Names},
     object::{Object, Room},
@@ -74,6 +75,7 @@ pub struct Maps {
     /// What was counted, by slot, and seen before these maps were made.
     carried: CarriedMap,
     seen: SightingMap,
+    last_seen: LastSeen,
     ledger: Ledger,
     /// Where they are pinned; none for maps that end with the process.
     generation: Option<Generation>,
@@ -127,6 +129,7 @@ impl Maps {
             counters: open(generation, names::COUNTERS)?,
             carried: open(generation, names::CARRIED)?,
             seen: open(generation, names::SEEN)?,
+            last_seen: LastSeen::open(generation)?,
             ledger: Ledger::open(generation)?,
             generation: Some(generation.clone()),
         })
@@ -155,6 +158,7 @@ impl Maps {
             counters: take(object, names::COUNTERS)?,
             carried: pinned(carried, generation, names::CARRIED)?,
             seen: pinned(seen, generation, names::SEEN)?,
+            last_seen: LastSeen::take(object, slots(max_cameras), generation)?,
             ledger: Ledger::take(object, generation)?,
             generation: generation.cloned(),
         };
@@ -277,6 +281,18 @@ impl Maps {
         set.tried(|| format!("carrying over the counters of slot {slot}"))
     }
 
+    /// When the camera of a slot last sent something, as time since boot without suspension; none if it
+    /// never did.
+    pub fn last_seen(&self, slot: u32) -> Result<Option<Duration>> {
+        let time = self.last_seen.get(slot)?;
+        Ok((time != 0).then_some(Duration::from_nanos(time)))
+    }
+
+    /// Sets when the camera of a slot was seen before these maps were made.
+    pub(super) fn set_last_seen(&mut self, slot: u32, time: u64) -> Result<()> {
+        self.last_seen.carry(slot, time)
+    }
+
     /// Sets what was seen of an unknown source before these maps were made.
     pub(super) fn set_seen(&mut self, key: SightingKey, sighting: Sighting) -> Result<()> {
         let set = self.seen.insert(Shared(key), Shared(sighting), 0);
@@ -366,9 +382,10 @@ impl Maps {
         self.cameras.set(0, &self.live, 0).tried(|| "putting the camera map in place".into())
     }
 
-    /// Makes a slot ready for a camera: nothing counted, not opened.
+    /// Makes a slot ready for a camera: nothing counted, never seen, not opened.
     fn clear_slot(&mut self, slot: u32) -> Result<()> {
         self.open_slot(slot, None)?;
+        self.last_seen.clear(slot)?;
         let cpus = nr_cpus().map_err(|(_, error)| error).tried(|| "counting CPUs".into())?;
         let zeroes = PerCpuValues::try_from(vec![Shared(CameraCounters::zeroed()); cpus])
             .tried(|| "preparing counters".into())?;

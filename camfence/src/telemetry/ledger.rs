@@ -8,7 +8,7 @@ use camfence_common::{
     reason::{Effect, Reason},
     wire::extension::Protocol,
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{now::Now, report::Count};
 use crate::{config::Config, kernel::ledger::Contents};
@@ -79,7 +79,7 @@ pub struct Service {
 }
 
 /// What an ICMP or `ICMPv6` message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Icmp {
     /// Its type.
     #[serde(rename = "type")]
@@ -156,7 +156,8 @@ impl Entry {
 }
 
 impl Service {
-    fn of(key: &FlowKey) -> Self {
+    /// Of a flow.
+    pub fn of(key: &FlowKey) -> Self {
         let port = Some(key.port()).filter(|port| *port != 0);
         let [kind, code] = key.port().to_be_bytes();
         let icmp = Some(Icmp { kind, code });

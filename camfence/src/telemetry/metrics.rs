@@ -14,7 +14,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::report::seconds;
+use super::{now::Now, report::seconds};
 use crate::{
     config::{Config, Mode},
     fence::{LiveCamera, Standing},
@@ -45,6 +45,7 @@ pub struct Snapshot {
     names: BTreeMap<Mac, String>,
     standing: Standing,
     unfenced: BTreeMap<String, Duration>,
+    now: Now,
 }
 
 /// Labels, and what the kernel says of whom they name.
@@ -54,7 +55,7 @@ impl Snapshot {
     /// What was read, with the names of a configuration and for how long ports were not enforcing.
     pub fn new(config: &Config, standing: Standing, unfenced: BTreeMap<String, Duration>) -> Self {
         let names = config.cameras.iter().map(|camera| (camera.mac, camera.name.clone()));
-        Self { names: names.collect(), standing, unfenced }
+        Self { names: names.collect(), standing, unfenced, now: Now::awake() }
     }
 
     /// The text for a scrape.
@@ -110,6 +111,16 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    fn encode_last_seen(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
+        for (mac, live) in &self.standing.cameras {
+            // One that the configuration no longer has has no name to be told by.
+            let (Some(name), Some(moment)) = (self.names.get(mac), live.last_seen) else { continue };
+            let seen = self.now.since_epoch(moment).as_secs_f64();
+            family.encode_family(&[("camera", name.as_str())])?.encode_gauge(&seen)?;
+        }
+        Ok(())
+    }
+
     fn encode_unfenced(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
         for (port, time) in &self.unfenced {
             let labels = [("interface", port.as_str())];
@@ -149,6 +160,9 @@ impl Collector for Snapshot {
         let open = |live: &LiveCamera| live.opened.map(seconds);
         let family = encoder.encode_descriptor(OPEN, help, None, Gauge)?;
         encode_gauges(family, self.cameras(macs), open)?;
+        let help = "When a camera last sent something, in seconds since 1970-01-01 UTC.";
+        let family = encoder.encode_descriptor(LAST_SEEN, help, None, Gauge)?;
+        self.encode_last_seen(family)?;
 
         let help = "Whether a port's frames are judged in a direction and verdicts carried out.";
         let family = encoder.encode_descriptor(ENFORCING, help, None, Gauge)?;
@@ -206,6 +220,7 @@ fn encode_gauges<'a>(
 
 const AUDIT: &str = "camfence_camera_audit";
 const OPEN: &str = "camfence_camera_open_seconds";
+const LAST_SEEN: &str = "camfence_camera_last_seen_timestamp_seconds";
 const ENFORCING: &str = "camfence_enforcing";
 
 /// The counter families: what `OpenMetrics` calls them. Their samples end in `_total`.

@@ -38,9 +38,13 @@ impl Now {
     }
 
     /// When that was: RFC 3339, UTC.
-    pub(super) fn timestamp(self, moment: Duration) -> String {
-        let moment = self.since_epoch.saturating_sub(self.since(moment)).min(LAST_MOMENT);
-        format_rfc3339_millis(SystemTime::UNIX_EPOCH + moment).to_string()
+    pub fn timestamp(self, moment: Duration) -> String {
+        format_rfc3339_millis(SystemTime::UNIX_EPOCH + self.since_epoch(moment)).to_string()
+    }
+
+    /// When that was, since 1970-01-01 00:00 UTC.
+    pub fn since_epoch(self, moment: Duration) -> Duration {
+        self.since_epoch.saturating_sub(self.since(moment)).min(LAST_MOMENT)
     }
 }
 

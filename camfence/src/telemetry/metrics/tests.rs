@@ -26,7 +26,7 @@ const fn side(attached: Option<Attached>) -> Side {
 }
 
 fn live(counters: &CameraCounters) -> LiveCamera {
-    LiveCamera { counters: *counters, mode: Mode::Enforce, opened: None }
+    LiveCamera { counters: *counters, mode: Mode::Enforce, opened: None, last_seen: None }
 }
 
 fn standing() -> Standing {
@@ -39,7 +39,7 @@ fn standing() -> Standing {
     let opened = Some(Duration::from_millis(1500));
     let cameras = BTreeMap::from([
         ("b0:c5:54:25:5b:0e".parse().unwrap(), live(&counted)),
-        (SILENT.parse().unwrap(), LiveCamera { opened, mode: Mode::Audit, ..live(&silent) }),
+        (SILENT.parse().unwrap(), LiveCamera { opened, last_seen: Some(Duration::ZERO), mode: Mode::Audit, ..live(&silent) }),
         ("b0:c5:54:25:5b:10".parse().unwrap(), live(&counted)),
     ]);
     let strangers = Some(Strangers { sealed: true, live: live(&sealed) });
