@@ -11,6 +11,7 @@ pub mod daemon;
 #[cfg(test)]
 mod docs;
 pub mod doctor;
+pub mod events;
 pub mod explain;
 pub mod fence;
 pub mod kernel;
