@@ -11,8 +11,8 @@ use aya_ebpf::{
 };
 use camfence_common::{
     event::{
-        Answer, BUDGET_TIME, BUDGETS, Contact, Header, Kind, MAX_ANSWER, RING_BYTES, Stranger, Told,
-        UDP_HEADER,
+        Answer, BUDGET_TIME, BUDGETS, Contact, Header, Kind, MAX_ANSWER, RING_BYTES, Stranger,
+        Told, UDP_HEADER,
     },
     flow::FlowKey,
     mac::Mac,

@@ -8,6 +8,7 @@ mod follow;
 mod ports;
 mod proof;
 mod switch;
+mod told;
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 

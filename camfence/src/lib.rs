@@ -15,6 +15,7 @@ pub mod events;
 pub mod explain;
 pub mod fence;
 pub mod kernel;
+pub mod names;
 pub mod opening;
 pub mod operations;
 pub mod policy;

@@ -8,7 +8,8 @@ use camfence::{
     telemetry::{
         now::Now,
         report::{
-            AttachedReport, CameraReport, DirectionReport, PortReport, StatusReport, StrangersReport,
+            AttachedReport, CameraReport, DirectionReport, PortReport, StatusReport,
+            StrangersReport,
         },
     },
 };

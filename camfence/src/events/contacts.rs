@@ -83,7 +83,11 @@ mod tests {
     fn what_the_ledger_had_is_known_but_its_beginning_can_still_be_told() {
         let mut contacts = Contacts::default();
         let (old, new) = (key(7, Reason::NotLocal), key(8, Reason::NotLocal));
-        contacts.seed([(&old, &flow(100)), (&key(7, Reason::Opened), &flow(300)), (&new, &flow(200))]);
+        contacts.seed([
+            (&old, &flow(100)),
+            (&key(7, Reason::Opened), &flow(300)),
+            (&new, &flow(200)),
+        ]);
         assert!(!contacts.is_first(&old, 250), "evicted, and there again");
         assert!(!contacts.is_first(&key(7, Reason::Opened), 300), "another reason");
         assert!(contacts.is_first(&new, 200), "told while nobody listened");

@@ -7,7 +7,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use camfence_common::{
@@ -31,7 +31,9 @@ pub type Group = (Option<Mac>, Direction, Reason);
 pub struct Reading {
     /// When it was begun to look, in nanoseconds of the ledger's clock.
     pub time: u64,
-    /// What was dropped. Read before the flows.
+    /// The cameras that there are; others are unknown sources.
+    pub cameras: BTreeSet<Mac>,
+    /// What was dropped; what is zero need not be there. Read before the flows.
     pub counters: BTreeMap<Group, Tally>,
     /// Flows, at least those that had a frame since the last reading.
     pub flows: Vec<(FlowKey, Flow)>,
@@ -75,7 +77,8 @@ impl Drops {
     pub fn since(reading: Reading) -> Self {
         let mut drops = Self { looked: reading.time, ..Self::default() };
         let sum = |told| Sum { told, open: Tally::default() };
-        drops.groups = reading.counters.into_iter().map(|(group, told)| (group, sum(told))).collect();
+        drops.groups =
+            reading.counters.into_iter().map(|(group, told)| (group, sum(told))).collect();
         for (key, flow) in reading.flows {
             drops.flows.insert(key, Known { first: flow.first, last: flow.last, told: flow.tally });
         }
@@ -126,7 +129,7 @@ impl Drops {
     fn by_destination(&mut self, reading: &Reading) -> Vec<Dropped> {
         let mut new: Vec<Dropped> = Vec::new();
         for (key, flow) in &reading.flows {
-            let Some(group) = group_of(key, &reading.counters) else { continue };
+            let Some(group) = group_of(key, &reading.cameras) else { continue };
             let tally = less(flow.tally, self.known(key, flow).told);
             if tally.packets > 0 {
                 new.push(Dropped { group, flow: Some(*key), tally });
@@ -186,10 +189,10 @@ impl Drops {
 }
 
 /// Where a flow was counted; none if its frames pass.
-fn group_of(key: &FlowKey, counters: &BTreeMap<Group, Tally>) -> Option<Group> {
+fn group_of(key: &FlowKey, cameras: &BTreeSet<Mac>) -> Option<Group> {
     let reason = key.reason().filter(|reason| reason.effect() == Effect::Drop)?;
-    let group = (Some(key.mac()), key.direction(), reason);
-    Some(if counters.contains_key(&group) { group } else { (None, key.direction(), reason) })
+    let whose = Some(key.mac()).filter(|mac| cameras.contains(mac));
+    Some((whose, key.direction(), reason))
 }
 
 const fn less(tally: Tally, other: Tally) -> Tally {

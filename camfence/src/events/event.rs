@@ -101,7 +101,9 @@ impl Kind {
             Self::FirstContact => {
                 "a camera's first packet to or from a peer, protocol and port, whether it passed or not"
             }
-            Self::Dropped => "what was dropped for a destination in a second; only while somebody wants it",
+            Self::Dropped => {
+                "what was dropped for a destination in a second; only while somebody wants it"
+            }
             Self::UnknownSource => "an unregistered source on a port with a policy for them",
             Self::Opened => "the fence was opened for a camera, for `seconds`",
             Self::Closed => "it was closed: `by` is `request` or `deadline`",

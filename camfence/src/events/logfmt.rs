@@ -6,8 +6,28 @@ use super::Event;
 
 /// The keys, in the order in which they are written.
 const KEYS: [&str; 22] = [
-    "time", "seq", "event", "camera", "mac", "interface", "direction", "peer", "name", "protocol", "port",
-    "icmp", "verdict", "reason", "audit", "packets", "bytes", "seconds", "by", "of", "count", "text",
+    "time",
+    "seq",
+    "event",
+    "camera",
+    "mac",
+    "interface",
+    "direction",
+    "peer",
+    "name",
+    "protocol",
+    "port",
+    "icmp",
+    "verdict",
+    "reason",
+    "audit",
+    "packets",
+    "bytes",
+    "seconds",
+    "by",
+    "of",
+    "count",
+    "text",
 ];
 
 /// The line, without its end. Keys are those of the JSON; a value with blanks, quotes or nothing in it
@@ -34,7 +54,8 @@ fn written(value: &Value) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '=' | '\\');
+    let is_plain =
+        |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '=' | '\\');
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }
@@ -88,10 +109,7 @@ mod tests {
         event.icmp = Some(crate::telemetry::ledger::Icmp { kind: 3, code: 1 });
         event.count = Some(7);
         event.camera = Some("the drive".into());
-        assert_eq!(
-            line(&event),
-            r#"time=t seq=0 event=lost camera="the drive" icmp=3.1 count=7"#
-        );
+        assert_eq!(line(&event), r#"time=t seq=0 event=lost camera="the drive" icmp=3.1 count=7"#);
         let json = serde_json::to_value(full()).unwrap();
         for key in json.as_object().unwrap().keys() {
             assert!(KEYS.contains(&key.as_str()), "{key}");
@@ -102,7 +120,8 @@ mod tests {
     fn full() -> Event {
         let mut event = Event::new(Kind::Dropped, "2026-01-01T00:00:00.000Z".into());
         let text = || Some(String::from("x"));
-        (event.camera, event.mac, event.interface, event.direction) = (text(), text(), text(), text());
+        (event.camera, event.mac, event.interface, event.direction) =
+            (text(), text(), text(), text());
         (event.protocol, event.verdict, event.reason) = (text(), text(), text());
         (event.by, event.of) = (text(), text());
         (event.packets, event.bytes, event.count) = (Some(1), Some(2), Some(3));

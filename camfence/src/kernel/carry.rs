@@ -94,8 +94,7 @@ impl Old {
             }
             _ => return Ok(None),
         };
-        let ledger =
-            if abi > WITHOUT_LEDGER { Some(Ledger::open(generation)?) } else { None };
+        let ledger = if abi > WITHOUT_LEDGER { Some(Ledger::open(generation)?) } else { None };
         let last_seen =
             if abi > WITHOUT_LAST_SEEN { Some(LastSeen::open(generation)?) } else { None };
         // If a replacement of this map was not finished, the next has no slot that this has not.

@@ -13,6 +13,7 @@ use camfence_common::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
         SightingKey, State, Subject, names,
     },
+    flow::{Flow, FlowKey},
     limits::MAX_SIGHTINGS,
 };
 
@@ -261,6 +262,17 @@ impl Maps {
     /// Whom cameras talked to, this and earlier maps counted together.
     pub fn ledger(&self) -> Result<Contents> {
         self.ledger.read()
+    }
+
+    /// The flows that are dropped and had a frame since a time of the ledger's clock, and some others, as far
+    /// as these maps know them.
+    pub fn dropped_flows(&self, since: u64) -> Result<Vec<(FlowKey, Flow)>> {
+        self.ledger.dropped(since)
+    }
+
+    /// The generation that they are of; none if they end with the process.
+    pub const fn generation(&self) -> Option<&Generation> {
+        self.generation.as_ref()
     }
 
     /// Sets what the ledger held before these maps were made.

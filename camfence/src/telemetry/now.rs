@@ -32,6 +32,11 @@ impl Now {
         Self { kernel, since_epoch: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
     }
 
+    /// The moment itself, on the kernel's clock.
+    pub const fn moment(self) -> Duration {
+        self.kernel
+    }
+
     /// How long ago something was that the kernel saw at this time of its clock.
     pub const fn since(self, moment: Duration) -> Duration {
         self.kernel.saturating_sub(moment)

@@ -23,7 +23,8 @@ const fn flow(first: u64, last: u64, packets: u64) -> Flow {
 
 fn reading(time: u64, counted: u64, flows: &[(u32, Flow)]) -> Reading {
     let flows = flows.iter().map(|(peer, flow)| (key(*peer, Reason::NotLocal), *flow)).collect();
-    Reading { time, counters: BTreeMap::from([(GROUP, tally(counted))]), flows }
+    let (cameras, counters) = (BTreeSet::from([CAM]), BTreeMap::from([(GROUP, tally(counted))]));
+    Reading { time, cameras, counters, flows }
 }
 
 fn told(dropped: &[Dropped]) -> Vec<(Option<u32>, u64)> {
@@ -92,7 +93,8 @@ fn counters_that_begin_anew_are_told_from_there() {
 #[test]
 fn a_flood_is_a_few_destinations_and_one_sum() {
     let mut drops = Drops::since(reading(10, 0, &[]));
-    let flows: Vec<_> = (0..100_000).map(|peer| (peer, flow(15, 19, 1 + u64::from(peer == 7)))).collect();
+    let flows: Vec<_> =
+        (0..100_000).map(|peer| (peer, flow(15, 19, 1 + u64::from(peer == 7)))).collect();
     let dropped = drops.observe(reading(20, 100_001, &flows));
     assert_eq!((dropped.len(), told(&dropped)[0]), (MOST_TOLD, (Some(7), 2)));
     assert!(drops.flows.len() <= MOST_FLOWS);

@@ -18,7 +18,8 @@ fn an_event_in_words() {
     event.name = Some("p2p\u{1b}[31m.example".into());
     event.direction = Some("inbound".into());
     event.audit = true;
-    let words = "first contact  udp/10240 from 203.0.113.7 (p2p\\u{1b}[31m.example)  would drop not-local";
+    let words =
+        "first contact  udp/10240 from 203.0.113.7 (p2p\\u{1b}[31m.example)  would drop not-local";
     assert_eq!(event.to_string(), words);
     let mut closed = Event::new(Kind::Closed, String::new());
     closed.by = Some("deadline".into());
