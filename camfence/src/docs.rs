@@ -17,7 +17,7 @@ use camfence_common::{
 };
 
 use crate::{
-    config::{Config, ConfigError, Dns, MAX_FILE_BYTES, PRESETS},
+    config::{Config, ConfigError, DEFAULT_LOG_BYTES, Dns, Format, MAX_FILE_BYTES, PRESETS},
     doctor::Check,
 };
 
@@ -165,7 +165,8 @@ fn defaults() -> String {
     let (fence, profile, camera) = (&config.fence, &config.profiles[0], &config.cameras[0]);
     assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
     assert!(profile.allow.is_empty() && camera.addresses.is_empty());
-    assert!(!profile.local.auto && config.metrics.is_none());
+    assert!(!profile.local.auto && config.metrics.is_none() && config.log.is_none());
+    assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
     let dns = match &profile.dns {
         Dns::Pass => "pass",
         Dns::Deny => "deny",
@@ -234,6 +235,17 @@ fn defaults() -> String {
             "`[ledger]` `entries`",
             grouped(config.ledger.entries.into()),
             "some thousand peers of each of a home's cameras, for 2 MiB",
+        ),
+        row(
+            "`[log]` `deny`",
+            nothing(),
+            "what is dropped is in the ledger; a log is for who collects them",
+        ),
+        row("`format`", code(Format::default().as_str()), "people read it as well"),
+        row(
+            "`max_size`",
+            "16MiB".to_owned(),
+            "with the one before it, a month of a talkative camera",
         ),
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
     ];

@@ -44,7 +44,8 @@ use self::{
     unfenced::Unfenced,
 };
 use crate::{
-    config::Config, fence::Fence, kernel::netlink::Watch, operations::OperationError, telemetry,
+    config::Config, events::deny, fence::Fence, kernel::netlink::Watch, operations::OperationError,
+    telemetry,
 };
 
 /// How often it is looked whether ports are as they were left, though nobody said that they changed:
@@ -75,6 +76,7 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let mut tasks = vec![
         tokio::spawn(listen::listen(context.clone())),
         tokio::spawn(listen::sum_drops(context)),
+        tokio::spawn(deny::log_drops(sources.hub.clone(), live_config.clone())),
     ];
     if let Some(listener) = metrics {
         let hub = sources.hub.clone();

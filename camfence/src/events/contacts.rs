@@ -1,19 +1,27 @@
 //! Which contacts are known, so that each is told once.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher as _, RandomState},
+};
 
 use camfence_common::flow::{Flow, FlowKey};
 
 /// Most contacts that are known. The oldest make way, and are told again when they come again.
 pub const MOST_CONTACTS: usize = 65_536;
 
-/// The contacts that are known: camera, direction, peer, protocol and port.
+/// The contacts that are known: camera, direction, peer, protocol and port, by a hash of 64 bits that
+/// nobody outside can foresee. That two have the same is less likely than that the machine fails.
 #[derive(Debug, Default)]
 pub struct Contacts {
-    /// With when the ledger first saw it, where it is known from there and was not told since.
-    known: HashMap<FlowKey, Option<u64>>,
-    order: VecDeque<FlowKey>,
+    hasher: RandomState,
+    /// With when the ledger first saw it, where it is known from there and was not told since; else
+    /// [`TOLD`].
+    known: HashMap<u64, u64>,
+    order: VecDeque<u64>,
 }
+
+const TOLD: u64 = 0;
 
 impl Contacts {
     /// Takes those in that the ledger has. What the kernel told of their beginning may still come.
@@ -21,33 +29,33 @@ impl Contacts {
         let mut flows: Vec<_> = flows.into_iter().collect();
         flows.sort_by_key(|(_, flow)| flow.first);
         for (key, flow) in flows {
-            let contact = key.contact();
+            let contact = self.hash(key);
             // Of several reasons, the one that was first.
             if !self.known.contains_key(&contact) {
-                self.remember(contact, Some(flow.first));
+                self.remember(contact, flow.first);
             }
         }
     }
 
     /// Whether a contact at a time is to be told.
     pub fn is_first(&mut self, key: &FlowKey, time: u64) -> bool {
-        let contact = key.contact();
-        match self.known.get_mut(&contact) {
-            None => {
-                self.remember(contact, None);
-                true
-            }
-            Some(seeded) => {
-                let is_first = seeded.is_some_and(|first| time <= first);
-                if is_first {
-                    *seeded = None;
-                }
-                is_first
-            }
+        let contact = self.hash(key);
+        let Some(first) = self.known.get_mut(&contact) else {
+            self.remember(contact, TOLD);
+            return true;
+        };
+        let is_first = *first != TOLD && time <= *first;
+        if is_first {
+            *first = TOLD;
         }
+        is_first
     }
 
-    fn remember(&mut self, contact: FlowKey, first: Option<u64>) {
+    fn hash(&self, key: &FlowKey) -> u64 {
+        self.hasher.hash_one(key.contact())
+    }
+
+    fn remember(&mut self, contact: u64, first: u64) {
         if self.order.len() >= MOST_CONTACTS
             && let Some(oldest) = self.order.pop_front()
         {

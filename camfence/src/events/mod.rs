@@ -5,6 +5,7 @@
 //! contact is told once ([`contacts`]), drops are summed by destination and second ([`drops`]).
 
 pub mod contacts;
+pub mod deny;
 pub mod drops;
 pub mod event;
 pub mod hub;
