@@ -19,13 +19,14 @@ use camfence_common::{
 use crate::{
     config::{Config, ConfigError, DEFAULT_LOG_BYTES, Dns, Format, MAX_FILE_BYTES, PRESETS},
     doctor::Check,
+    events,
 };
 
 /// A list's name, and what makes it.
 type List = (&'static str, fn() -> String);
 
 /// The documents, and their lists.
-const DOCUMENTS: [(&str, &[List]); 3] = [
+const DOCUMENTS: [(&str, &[List]); 4] = [
     ("README.md", &[("reasons", reasons)]),
     (
         "docs/policy.md",
@@ -38,6 +39,7 @@ const DOCUMENTS: [(&str, &[List]); 3] = [
         ],
     ),
     ("docs/doctor.md", &[("checks", checks)]),
+    ("docs/operations.md", &[("events", events)]),
 ];
 
 fn path(document: &str) -> PathBuf {
@@ -96,6 +98,11 @@ fn reasons() -> String {
 fn checks() -> String {
     let row = |check: Check| vec![code(check.id()), check.about().to_owned()];
     table(&["id", "what is looked at, and how bad it is if it is otherwise"], Check::ALL.map(row))
+}
+
+fn events() -> String {
+    let row = |kind: events::Kind| vec![code(kind.name()), kind.about().to_owned()];
+    table(&["event", "what it means"], events::Kind::ALL.map(row))
 }
 
 fn presets() -> String {

@@ -272,7 +272,8 @@ pub(super) async fn sum_drops(context: Context) {
         while context.sources.hub.are_drops_wanted() {
             let begun = Instant::now();
             summing.look(&context).await;
-            sleep((begun.elapsed() * PAUSE).max(SECOND - begun.elapsed().min(SECOND))).await;
+            let took = begun.elapsed();
+            sleep((took * PAUSE).max(SECOND.saturating_sub(took))).await;
         }
     }
 }
@@ -300,7 +301,7 @@ impl Summing {
         if is_other {
             drops.forget_flows();
         }
-        for dropped in drops.observe(reading) {
+        for dropped in drops.observe(&reading) {
             context.tell(dropped_event(context, &dropped));
         }
     }

@@ -92,9 +92,9 @@ impl Drops {
     }
 
     /// What was dropped since the last reading.
-    pub fn observe(&mut self, reading: Reading) -> Vec<Dropped> {
+    pub fn observe(&mut self, reading: &Reading) -> Vec<Dropped> {
         let before = self.open(&reading.counters);
-        let mut dropped = self.by_destination(&reading);
+        let mut dropped = self.by_destination(reading);
         for (group, sum) in &mut self.groups {
             // What was open the last time as well is no frame that is on its way to the ledger.
             let rest = least(sum.open, before.get(group).copied().unwrap_or_default());

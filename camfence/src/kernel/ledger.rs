@@ -122,7 +122,7 @@ impl Ledger {
         {
             contents.add(key, flow);
         }
-        for recent in recent.iter().filter(is_taken) {
+        for recent in recent.iter().filter(|recent| is_taken(recent)) {
             contents.add(recent.key, recent.flow);
         }
         contents.missing.add(&self.missed()?);
@@ -149,7 +149,8 @@ impl Ledger {
             }
         }
         let mut joined: HashMap<FlowKey, Flow> = flows.into_iter().collect();
-        for recent in recent.iter().filter(is_taken).filter(|recent| is_dropped(&recent.key)) {
+        let is_meant = |recent: &&Recent| is_taken(recent) && is_dropped(&recent.key);
+        for recent in recent.iter().filter(is_meant) {
             let join = |known: &mut Flow| known.join(&recent.flow);
             joined.entry(recent.key).and_modify(join).or_insert(recent.flow);
         }
@@ -211,7 +212,7 @@ fn is_same(before: &[Recent], after: &[Recent]) -> bool {
 }
 
 /// Whether something was counted at a place, all of it for one flow.
-fn is_taken(recent: &&Recent) -> bool {
+const fn is_taken(recent: &Recent) -> bool {
     is_whole(recent) && recent.flow.tally.packets > 0
 }
 

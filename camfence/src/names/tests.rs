@@ -111,16 +111,16 @@ fn hostile_names_are_fit_to_be_shown() {
 #[test]
 fn the_oldest_make_way() {
     let mut names = Names::default();
-    let named = || Named { name: "n".into(), learned: THEN };
+    let one = || Named { name: "n".into(), learned: THEN };
     for number in 0..=u32::try_from(MOST_OF_A_CAMERA).unwrap() {
-        names.restore(CAM, Ipv4Addr::from(number).into(), named());
+        names.restore(CAM, Ipv4Addr::from(number).into(), one());
     }
     assert_eq!(names.iter().count(), MOST_OF_A_CAMERA);
     assert_eq!(names.of(CAM, Ipv4Addr::from(0).into()), None);
     assert!(names.of(CAM, Ipv4Addr::from(1).into()).is_some());
     for number in 0..u32::try_from(MOST_NAMES).unwrap() {
         let [_, _, high, low] = number.to_be_bytes();
-        names.restore(Mac([4, 0, 0, 0, high, low]), peer(7), named());
+        names.restore(Mac([4, 0, 0, 0, high, low]), peer(7), one());
     }
     assert_eq!((names.order.len(), names.iter().count()), (MOST_NAMES, MOST_NAMES));
     assert!(!names.cameras.contains_key(&CAM), "nothing is left of whom nothing is known");

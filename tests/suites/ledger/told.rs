@@ -106,7 +106,9 @@ fn a_flood_is_told_within_its_budget_and_the_rest_is_counted() -> Result<()> {
     assert_eq!(told.len() as u64, told_contacts);
     let cpus = std::thread::available_parallelism()?.get() as u64;
     let most = u64::from(BUDGETS[index(Kind::Contact)]) * seconds * cpus;
-    ensure!(lost > 0 && told_contacts <= most, "{told_contacts} of {most}");
+    ensure!(told_contacts <= most, "{told_contacts} of {most}");
+    // An emulated machine runs fewer frames in a second than are told.
+    ensure!(lost > 0 || most >= u64::from(FLOOD), "{told_contacts} of {most}");
     ensure!(told_contacts >= u64::from(BUDGETS[index(Kind::Contact)]), "{told_contacts}");
     books.check()
 }
