@@ -94,6 +94,17 @@ pub(crate) fn port(ctx: &TcContext) -> u32 {
     read!(ctx, ifindex)
 }
 
+/// The VLAN tag that the kernel keeps beside the frame, protocol and tag control information as on
+/// the wire; 0 if there is none.
+#[inline(always)]
+pub(crate) fn tag(ctx: &TcContext) -> u32 {
+    if read!(ctx, vlan_present) == 0 {
+        return 0;
+    }
+    // The context has the protocol in wire order, and the rest as a number.
+    u32::from(u16::from_be(read!(ctx, vlan_proto) as u16)) << 16 | read!(ctx, vlan_tci) & 0xffff
+}
+
 impl TcPacket {
     /// Measures a frame, with all its headers where they can be read.
     ///

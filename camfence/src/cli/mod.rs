@@ -2,6 +2,7 @@
 //! library and prints what came of it.
 
 mod add;
+mod capture;
 mod change;
 mod check;
 mod close;
@@ -14,6 +15,7 @@ mod ledger;
 mod list;
 mod open;
 mod output;
+mod progress;
 mod reload;
 mod remove;
 mod replay;
@@ -86,6 +88,8 @@ enum Verb {
     Unknown,
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
+    /// Capture frames of cameras, each with what became of it
+    Capture(capture::Arguments),
     /// Check the configuration
     Check,
     /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
@@ -146,6 +150,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments),
+        Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),
