@@ -12,7 +12,7 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use camfence_common::{
-    abi::Tally,
+    abi::{CANARY, Tally},
     capture::{Caught, Wish},
     packet::Bytes,
     reason::Effect,
@@ -81,7 +81,8 @@ pub(crate) fn is_on() -> bool {
     unsafe { (&raw const CAPTURE.on).read_volatile() != 0 }
 }
 
-/// Tells of a frame, if it is one of those that are captured. That nobody reads is not an error.
+/// Tells of a frame, if it is one of those that are captured. Nobody sent the canary's. That nobody
+/// reads is not an error.
 #[inline(always)]
 pub(crate) fn tell<S: Source, B: Bytes>(
     source: &S,
@@ -90,9 +91,8 @@ pub(crate) fn tell<S: Source, B: Bytes>(
     case: &Case<'_>,
     effect: Effect,
 ) {
-    let wish = wish();
-    let is_meant =
-        wish.mac.is_zero() || ethernet::camera_mac(bytes, case.direction) == Some(wish.mac);
+    let (wish, mac) = (wish(), ethernet::camera_mac(bytes, case.direction));
+    let is_meant = if wish.mac.is_zero() { mac != Some(CANARY) } else { mac == Some(wish.mac) };
     if !is_meant || wish.dropped != 0 && effect == Effect::Pass {
         return;
     }

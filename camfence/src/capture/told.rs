@@ -3,7 +3,6 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use camfence_common::{
-    abi::CANARY,
     mac::Mac,
     reason::{Direction, Effect, Reason},
     wire::ethernet::camera_mac,
@@ -57,12 +56,11 @@ impl Teller {
         self.now.moment(Duration::from_nanos(frame.caught.time))
     }
 
-    /// Which way a frame went, and what is told of it. None of a frame that nobody sent: the canary's;
-    /// and of one that this version does not understand.
+    /// Which way a frame went, and what is told of it. None if this version does not understand it.
     pub fn tell(&self, frame: &CaughtFrame, interface: &str) -> Option<(Direction, Told)> {
         let CaughtFrame { caught, bytes } = frame;
         let (reason, direction) = (caught.reason()?, caught.direction()?);
-        let mac = camera_mac(&bytes[..], direction).filter(|mac| *mac != CANARY)?;
+        let mac = camera_mac(&bytes[..], direction)?;
         let told = Told {
             time: self.now.timestamp(Duration::from_nanos(caught.time)),
             interface: interface.into(),
@@ -159,8 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_nobody_sent_are_left_out() {
-        assert_eq!(teller().tell(&frame(CANARY.0, Reason::NotLocal, 0), "eth1"), None);
+    fn what_is_not_understood_is_left_out() {
+        let unknown = Caught { reason: 200, ..Caught::zeroed() };
+        let bytes = frame(CAMERA, Reason::NotLocal, 0).bytes;
+        assert_eq!(teller().tell(&CaughtFrame { caught: unknown, bytes }, "eth1"), None);
         let cut = CaughtFrame { caught: Caught::zeroed(), bytes: vec![0; 8] };
         assert_eq!(teller().tell(&cut, "eth1"), None);
     }

@@ -1,6 +1,11 @@
 //! `camfence capture`: frames as they were on the wire, with what became of them.
 
-use std::{fs, path::Path, thread, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use camfence::capture::read;
@@ -24,6 +29,7 @@ mod more {
         only_what_is_asked_for_is_captured,
         the_fence_goes_on_while_somebody_captures,
         a_capture_ends_with_its_fence,
+        what_is_lost_of_a_flood_is_told,
     );
 }
 
@@ -199,5 +205,41 @@ fn a_capture_ends_with_its_fence(attachment: Attachment) -> Result<()> {
         assert_eq!(fence.port("driveway")?["enforcing"], true);
         assert!(!home.bpffs.path().join("capture").exists());
     }
+    Ok(())
+}
+
+/// More than there is room for comes while nobody reads.
+fn what_is_lost_of_a_flood_is_told(attachment: Attachment) -> Result<()> {
+    const FLOOD: u64 = 50_000;
+    let home = Home::new(attachment)?;
+    let fence = home.fenced()?;
+    let driveway = home.wire("driveway")?;
+    let file = fence.camfence.dir().join("flood.pcapng");
+    let path = file.to_str().context("a path")?;
+    let capture = begin(&fence, &["-w", path])?;
+    let frames = [calling_home(CAM).payload_of(1_000).build()];
+    let flood = |frames_before: u64, frames_sent: u64| -> Result<()> {
+        let sent = driveway.send_many(&frames, frames_sent, u32::MAX)?;
+        ensure!(sent.accepted == frames_sent, "{sent:?}");
+        let deadline = Instant::now() + PATIENCE;
+        while fence.outbound(CAM)? != [0, frames_before + frames_sent] {
+            ensure!(Instant::now() < deadline, "{:?}", fence.outbound(CAM)?);
+        }
+        Ok(())
+    };
+    capture.signal(Signal::SIGSTOP)?;
+    flood(0, FLOOD)?;
+    capture.signal(Signal::SIGCONT)?;
+    thread::sleep(QUIET);
+    // The kernel tells of what was lost with what comes next.
+    flood(FLOOD, 1)?;
+    thread::sleep(QUIET);
+    let outcome = capture.stop(PATIENCE)?;
+    let last = outcome.stderr.lines().last().context("nothing was said")?;
+    let numbers: Vec<u64> = last.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [captured, lost] = numbers[..] else { panic!("{outcome:?}") };
+    println!("{captured} captured, {lost} lost");
+    ensure!(lost > FLOOD / 2 && captured + lost == FLOOD + 1, "{last}");
+    assert_eq!(frames_of(&file)?.len() as u64, captured);
     Ok(())
 }
