@@ -46,7 +46,7 @@ impl Source for XdpContext {
 
     #[inline(always)]
     fn len(&self, tally: Tally) -> u32 {
-        tally.bytes as u32
+        u32::try_from(tally.bytes).unwrap_or(u32::MAX)
     }
 
     #[inline(always)]

@@ -12,7 +12,7 @@ use aya_ebpf::{
 use camfence_common::{
     abi::Tally,
     packet::{HEADER_WINDOW, Packet},
-    verifier::{Unknown, forget},
+    verifier::{Unknown, forget, low16},
     wire::length::{self, Payload},
 };
 use network_types::{eth::EthHdr, vlan::VlanHdr};
@@ -102,7 +102,8 @@ pub(crate) fn tag(ctx: &TcContext) -> u32 {
         return 0;
     }
     // The context has the protocol in wire order, and the rest as a number.
-    u32::from(u16::from_be(read!(ctx, vlan_proto) as u16)) << 16 | read!(ctx, vlan_tci) & 0xffff
+    let protocol = u16::from_be(low16(read!(ctx, vlan_proto) as usize));
+    u32::from(protocol) << 16 | read!(ctx, vlan_tci) & 0xffff
 }
 
 impl TcPacket {

@@ -204,8 +204,9 @@ fn verdict(caught: &Caught) -> [u8; 9] {
         (_, Effect::Pass) => (VERDICT_OF_TC, TC_PASS),
         (_, Effect::Drop) => (VERDICT_OF_TC, TC_DROP),
     };
-    let [a, b, c, d, e, f, g, h] = what.to_le_bytes();
-    [who, a, b, c, d, e, f, g, h]
+    let mut value = [who; 9];
+    value[1..].copy_from_slice(&what.to_le_bytes());
+    value
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
     let mut rest = Vec::new();
     let ended = capturing.end(|batch| rest.push(batch)).await;
     let finished = read.and_then(|in_place| {
-        rest.into_iter().try_for_each(|batch| capture.take(batch))?;
+        rest.iter().try_for_each(|batch| capture.take(batch))?;
         capture.finish()?;
         Ok(in_place)
     });
@@ -178,7 +178,7 @@ impl Capture {
                     if batch.frames.iter().any(|f| !self.interfaces.contains_key(&f.caught.ifindex)) {
                         self.interfaces.append(&mut fence.interface_names().await?);
                     }
-                    self.take(batch)?;
+                    self.take(&batch)?;
                 }
             }
             if let Some(progress) = &mut progress {
@@ -188,7 +188,7 @@ impl Capture {
         Ok(true)
     }
 
-    fn take(&mut self, batch: Batch) -> anyhow::Result<()> {
+    fn take(&mut self, batch: &Batch) -> anyhow::Result<()> {
         self.lost = self.lost.saturating_add(batch.lost);
         for frame in &batch.frames {
             let name = self.interfaces.get(&frame.caught.ifindex);

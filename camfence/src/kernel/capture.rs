@@ -162,7 +162,7 @@ impl OsCode for PerfBufferError {
             | Self::MMapError { io_error }
             | Self::PerfEventEnableError { io_error }
             | Self::IOError(io_error) => io_error.raw_os_error(),
-            _ => None,
+            Self::InvalidPageCount { .. } => None,
         }
     }
 }

@@ -235,11 +235,11 @@ fn what_is_lost_of_a_flood_is_told(attachment: Attachment) -> Result<()> {
     flood(FLOOD, 1)?;
     thread::sleep(QUIET);
     let outcome = capture.stop(PATIENCE)?;
-    let last = outcome.stderr.lines().last().context("nothing was said")?;
-    let numbers: Vec<u64> = last.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let summary = outcome.stderr.lines().last().context("nothing was said")?;
+    let numbers: Vec<u64> = summary.split(' ').filter_map(|word| word.parse().ok()).collect();
     let [captured, lost] = numbers[..] else { panic!("{outcome:?}") };
     println!("{captured} captured, {lost} lost");
-    ensure!(lost > FLOOD / 2 && captured + lost == FLOOD + 1, "{last}");
+    ensure!(lost > FLOOD / 2 && captured + lost == FLOOD + 1, "{summary}");
     assert_eq!(frames_of(&file)?.len() as u64, captured);
     Ok(())
 }

@@ -2,13 +2,17 @@
 //! to a veth with the tag beside it, in the metadata of its buffer; a NIC that takes tags off does
 //! the same.
 
-use std::fs::File;
+use std::{fs::File, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use camfence::capture::{Frame as Captured, Problem, read};
 use camfence_tests::{BpffsRoot, Frame, Host, Lab, RawPort};
 
 use crate::{CAM, CAM4, PHONE, PHONE4, QUIET, SOON, calling_home, counted, fence, hears, on_vlans};
+
+/// How long a capture may take to begin, and to end: where a processor is emulated, loading the programs
+/// takes seconds.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 on_vlans!(
     a_tag_beside_the_frame_changes_nothing_at_tc,
@@ -59,7 +63,7 @@ fn beside_the_frame(hook: &str) -> Result<()> {
     let file = fence.dir().join("tagged.pcapng");
     let write = ["capture", "--count", "1", "-w", file.to_str().context("a path")?];
     let capture = fence.start(write)?;
-    capture.wait_for_log(SOON, |log| log.contains("capturing"))?;
+    capture.wait_for_log(PATIENCE, |log| log.contains("capturing"))?;
     camera.send(&home.build())?;
     let arrived = gateway.capture(SOON)?;
     let tagged = home.vlan(20).build();
@@ -67,7 +71,7 @@ fn beside_the_frame(hook: &str) -> Result<()> {
     assert_eq!(counted(&fence, "outbound")?, [1, 1]);
 
     // So it is captured, wherever its tag was.
-    capture.ended(SOON)?.success()?;
+    capture.ended(PATIENCE)?.success()?;
     let mut captured = Vec::new();
     let each = |frame: Captured<'_>| {
         captured.push(frame.bytes.to_vec());
