@@ -2,6 +2,7 @@
 //! library and prints what came of it.
 
 mod add;
+mod capture;
 mod change;
 mod check;
 mod close;
@@ -15,6 +16,7 @@ mod ledger;
 mod list;
 mod open;
 mod output;
+mod progress;
 mod reload;
 mod remove;
 mod replay;
@@ -89,6 +91,8 @@ enum Verb {
     Events(events::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
+    /// Capture frames of cameras, each with what became of it
+    Capture(capture::Arguments),
     /// Check the configuration
     Check,
     /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
@@ -150,6 +154,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Unknown => unknown::run(options).await,
         Verb::Events(arguments) => events::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments).await,
+        Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),

@@ -324,6 +324,5 @@ fn dropped_event(context: &Context, dropped: &Dropped) -> Event {
 
 /// Something that happens now.
 pub(super) fn now_event(kind: Kind) -> Event {
-    let now = Now::awake();
-    Event::new(kind, now.timestamp(now.moment()))
+    Event::new(kind, Now::awake().text())
 }

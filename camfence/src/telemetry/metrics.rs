@@ -125,7 +125,7 @@ impl Snapshot {
             let (Some(name), Some(moment)) = (self.names.get(mac), live.last_seen) else {
                 continue;
             };
-            let seen = self.now.since_epoch(moment).as_secs_f64();
+            let seen = self.now.moment(moment).as_secs_f64();
             family.encode_family(&[("camera", name.as_str())])?.encode_gauge(&seen)?;
         }
         Ok(())

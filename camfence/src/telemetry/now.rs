@@ -12,8 +12,8 @@ const LAST_MOMENT: Duration = Duration::from_secs(253_402_300_799);
 /// The same moment on a clock of the kernel's and on the wall.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    pub(super) kernel: Duration,
-    pub(super) since_epoch: Duration,
+    pub(crate) kernel: Duration,
+    pub(crate) since_epoch: Duration,
 }
 
 impl Now {
@@ -32,24 +32,26 @@ impl Now {
         Self { kernel, since_epoch: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
     }
 
-    /// The moment itself, on the kernel's clock.
-    pub const fn moment(self) -> Duration {
-        self.kernel
-    }
-
     /// How long ago something was that the kernel saw at this time of its clock.
     pub const fn since(self, moment: Duration) -> Duration {
         self.kernel.saturating_sub(moment)
     }
 
-    /// When that was: RFC 3339, UTC.
-    pub fn timestamp(self, moment: Duration) -> String {
-        format_rfc3339_millis(SystemTime::UNIX_EPOCH + self.since_epoch(moment)).to_string()
+    /// When that was, since the epoch. It may be a little later than this moment.
+    pub fn moment(self, moment: Duration) -> Duration {
+        let later = moment.saturating_sub(self.kernel);
+        let since_epoch = self.since_epoch.saturating_add(later);
+        since_epoch.saturating_sub(self.since(moment)).min(LAST_MOMENT)
     }
 
-    /// When that was, since 1970-01-01 00:00 UTC.
-    pub fn since_epoch(self, moment: Duration) -> Duration {
-        self.since_epoch.saturating_sub(self.since(moment)).min(LAST_MOMENT)
+    /// This moment: RFC 3339, UTC.
+    pub fn text(self) -> String {
+        self.timestamp(self.kernel)
+    }
+
+    /// When that was: RFC 3339, UTC.
+    pub(crate) fn timestamp(self, moment: Duration) -> String {
+        format_rfc3339_millis(SystemTime::UNIX_EPOCH + self.moment(moment)).to_string()
     }
 }
 

@@ -138,7 +138,7 @@ fn unknown_sources_are_told_once() -> Result<()> {
 }
 
 fn answer(message: &[u8]) -> Frame {
-    from_resolver(RESOLVER, 53).payload(message.to_vec())
+    from_resolver(RESOLVER, 53).payload(message)
 }
 
 fn from_resolver(address: &str, port: u16) -> Frame {
@@ -235,7 +235,7 @@ fn what_the_buffer_has_no_room_for_is_counted() -> Result<()> {
         if told.told[index(Kind::Answer)] >= ROOM - 1 && start.elapsed() > Duration::from_secs(3) {
             break told;
         }
-        ensure!(start.elapsed() < Duration::from_secs(60), "{told:?}");
+        ensure!(start.elapsed() < Duration::from_mins(1), "{told:?}");
         std::thread::sleep(Duration::from_millis(300));
     };
     let [told, lost] = [told.told, told.lost].map(|of| of[index(Kind::Answer)]);
