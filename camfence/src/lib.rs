@@ -8,6 +8,7 @@ mod admission;
 pub mod capture;
 pub mod config;
 pub mod daemon;
+pub mod discover;
 #[cfg(test)]
 mod docs;
 pub mod doctor;

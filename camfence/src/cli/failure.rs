@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use camfence::{
     config::{ConfigError, Problem},
     daemon::{DaemonError, client::ClientError, protocol::Failure},
+    discover::DiscoverError,
     explain::QuestionError,
     fence::FenceError,
     kernel::KernelError,
@@ -69,6 +70,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<FenceError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<DiscoverError>() {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<QuestionError>() {

@@ -2,9 +2,11 @@
 //! library and prints what came of it.
 
 mod add;
+mod adding;
 mod change;
 mod check;
 mod close;
+mod discover;
 mod doctor;
 mod down;
 mod explain;
@@ -14,6 +16,7 @@ mod ledger;
 mod list;
 mod open;
 mod output;
+mod prompt;
 mod reload;
 mod remove;
 mod replay;
@@ -84,6 +87,8 @@ enum Verb {
     Status,
     /// List the unknown sources that were seen last on ports with a policy for them
     Unknown,
+    /// Listen who is there, and say who looks like a camera
+    Discover(discover::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
     /// Check the configuration
@@ -145,6 +150,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
+        Verb::Discover(arguments) => discover::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments),
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,

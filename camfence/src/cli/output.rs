@@ -81,7 +81,12 @@ pub(crate) fn ago(time: Duration) -> String {
 
 /// "1 camera", "2 cameras".
 pub(crate) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+    counted_as(count, thing, &format!("{thing}s"))
+}
+
+/// "1 address", "2 addresses".
+pub(crate) fn counted_as(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! - [`query`] asks which programs run at a hook,
 //! - [`canary`] tries whether the attached programs enforce,
 //! - [`features`], [`neighbours`], [`offload`], [`flowtables`] and [`hooks`] see what `doctor` looks at,
+//!   and `routes` what `init` does,
 //! - [`runner`] runs single frames through the programs without an interface.
 
 mod batch;
@@ -33,6 +34,7 @@ pub mod object;
 pub mod offload;
 pub mod query;
 pub mod root;
+mod routes;
 pub mod runner;
 
 pub use error::KernelError;

@@ -1,0 +1,239 @@
+//! `camfence discover`
+
+use std::{
+    io::{IsTerminal as _, Write as _, stderr},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
+
+use camfence::{
+    config::{Config, DEFAULT_PATH},
+    discover::{
+        self, Discovery, Inquiry, Progress, Site,
+        likeness::Likeness,
+        report::{Found, FoundPeer},
+    },
+    kernel::netlink::Netlink,
+};
+use clap::Args;
+
+use super::{Options, output};
+
+/// Sources that are shown and look like nothing in particular; all are in the JSON.
+const MOST_OTHERS: usize = 50;
+/// Longest cell of a table, in characters.
+const MOST_CHARS: usize = 32;
+/// Peers that are shown of a source.
+const MOST_PEERS: usize = 3;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(super) listening: Listening,
+    /// Ask on a terminal which to add, and by what name
+    #[arg(long)]
+    add: bool,
+}
+
+/// What `discover` and `init` have in common.
+#[derive(Debug, Args)]
+pub(crate) struct Listening {
+    /// Listen on this interface, a bridge's ports if it is one; may be repeated
+    #[arg(long = "interface", value_name = "NAME")]
+    pub(super) interfaces: Vec<String>,
+    /// How long to listen, such as 10s
+    #[arg(long = "for", value_name = "TIME", default_value = "10s")]
+    time: humantime::Duration,
+    /// Ask as well, by WS-Discovery, mDNS and RTSP; without it nothing is sent
+    #[arg(long)]
+    probe: bool,
+}
+
+pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.add
+        && let Err(problem) = super::prompt::check("camfence add MAC --name NAME adds one")
+    {
+        return Ok(super::failure::usage(&problem));
+    }
+    let config = config(options)?;
+    let named = config.as_ref().map(|config| config.fence.interfaces.as_slice());
+    let named = named.unwrap_or_default();
+    let interfaces = match &arguments.listening.interfaces[..] {
+        [] => named,
+        interfaces => interfaces,
+    };
+    let site = Site::look(&Netlink::connect()?).await?;
+    let found = look(options, &site, &arguments.listening, interfaces, config.as_ref()).await?;
+    if options.json {
+        output::json(&found)?;
+    } else {
+        print(&found, &options.config);
+    }
+    if arguments.add {
+        return super::adding::ask(options, &found).await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration, if there is one.
+fn config(options: &Options) -> anyhow::Result<Option<Config>> {
+    if options.config.try_exists().is_ok_and(|exists| !exists) {
+        return Ok(None);
+    }
+    options.load().map(Some)
+}
+
+/// Listens, and shows on a terminal how far it is.
+pub(super) async fn look(
+    options: &Options,
+    site: &Site,
+    listening: &Listening,
+    interfaces: &[String],
+    config: Option<&Config>,
+) -> anyhow::Result<Discovery> {
+    let inquiry =
+        Inquiry { interfaces, time: listening.time.into(), probe: listening.probe, config };
+    let shown = stderr().is_terminal();
+    let show = |progress| {
+        if shown {
+            // Nobody reads it if that fails.
+            let _ = write!(stderr(), "\r\x1b[K{}", said(progress, interfaces));
+        }
+    };
+    let found = discover::discover(&options.fence()?, site, &inquiry, show).await;
+    if shown {
+        let _ = write!(stderr(), "\r\x1b[K");
+    }
+    Ok(found?)
+}
+
+fn said(progress: Progress, interfaces: &[String]) -> String {
+    match progress {
+        Progress::Listening { left } => {
+            // Rounded up: at the end there is still a moment.
+            let left = left + Duration::from_millis(999);
+            format!("listening on {}: {} s left", interfaces.join(", "), left.as_secs())
+        }
+        Progress::Asking { addresses } => {
+            format!("asking {} for RTSP", output::counted_as(addresses, "address", "addresses"))
+        }
+    }
+}
+
+fn print(discovery: &Discovery, config: &Path) {
+    let (others, told): (Vec<&Found>, Vec<&Found>) = discovery
+        .sources
+        .iter()
+        .partition(|found| found.camera.is_none() && found.likeness == Likeness::No);
+    let hidden = others.len().saturating_sub(MOST_OTHERS);
+    let shown = told.into_iter().chain(others.into_iter().take(MOST_OTHERS));
+    let rows: Vec<Vec<String>> =
+        shown.enumerate().map(|(index, found)| row(index + 1, found)).collect();
+    if rows.is_empty() {
+        output::line("nobody was heard");
+    } else {
+        let header =
+            ["", "MAC", "PORT", "VENDOR", "ADDRESS", "NAME", "CAMERA?", "REGISTERED", "TALKS TO"];
+        output::table(&header, header.len(), rows);
+    }
+    if hidden > 0 {
+        output::line(&format!(
+            "and {hidden} more that do not look like cameras; --json lists them"
+        ));
+    }
+    for found in discovery.candidates() {
+        output::line(&command(found, config));
+    }
+    complain(discovery);
+}
+
+/// What was missed, and what could not be done.
+pub(super) fn complain(discovery: &Discovery) {
+    for notice in &discovery.notices {
+        eprintln!("notice: {notice}");
+    }
+    if discovery.lost > 0 {
+        eprintln!("notice: {} frames came too fast to be read", discovery.lost);
+    }
+    if discovery.left_out > 0 {
+        eprintln!(
+            "notice: {} frames were of more sources than are kept: somebody makes them up",
+            discovery.left_out
+        );
+    }
+}
+
+fn row(number: usize, found: &Found) -> Vec<String> {
+    let private = if found.private { "private (randomised)" } else { "" };
+    let vendor = found.vendor.as_ref().map_or_else(|| private.to_string(), |vendor| cut(vendor));
+    let name =
+        found.hostnames.first().or(found.onvif.as_ref().and_then(|onvif| onvif.name.as_ref()));
+    vec![
+        number.to_string(),
+        found.mac.to_string(),
+        first_of(&found.interfaces),
+        vendor,
+        first_of(&found.addresses.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        name.map(|name| cut(name)).unwrap_or_default(),
+        looks(found),
+        found.camera.clone().unwrap_or_default(),
+        talks_to(&found.peers),
+    ]
+}
+
+/// "camera: ONVIF, vendor".
+pub(super) fn looks(found: &Found) -> String {
+    match &found.signs[..] {
+        [] => found.likeness.to_string(),
+        signs => format!("{}: {}", found.likeness, signs.join(", ")),
+    }
+}
+
+/// Peers elsewhere, those with the most bytes.
+fn talks_to(peers: &[FoundPeer]) -> String {
+    let outside: Vec<&FoundPeer> = peers.iter().filter(|peer| !peer.near).collect();
+    let told =
+        outside.iter().take(MOST_PEERS).map(|peer| format!("{} {}", peer.peer, peer.service));
+    with_more(told.collect(), outside.len())
+}
+
+fn first_of(all: &[String]) -> String {
+    with_more(all.iter().take(1).cloned().collect(), all.len())
+}
+
+fn with_more(shown: Vec<String>, all: usize) -> String {
+    let more = all - shown.len();
+    let text = shown.join(", ");
+    if more == 0 { text } else { format!("{text} +{more}") }
+}
+
+/// As much as a table has room for.
+fn cut(text: &impl ToString) -> String {
+    let text = text.to_string();
+    match text.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// The command that adds it.
+fn command(found: &Found, config: &Path) -> String {
+    let name = found.suggested_name.as_deref().unwrap_or_default();
+    let option = if config == Path::new(DEFAULT_PATH) {
+        String::new()
+    } else {
+        format!(" --config {}", quoted(&config.to_string_lossy()))
+    };
+    format!("camfence add {} --name {name}{option}", found.mac)
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) {
+        text.into()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
