@@ -14,6 +14,7 @@ mod docs;
 pub mod doctor;
 pub mod explain;
 pub mod fence;
+pub mod init;
 pub mod kernel;
 pub mod opening;
 pub mod operations;

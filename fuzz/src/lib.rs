@@ -4,12 +4,14 @@
 //! `cargo xtask fuzz` makes the bytes up; every test run repeats those in `corpus`.
 
 mod capture;
+mod discover;
 mod policy;
 mod text;
 mod verdict;
 
 pub use self::{
     capture::capture,
+    discover::discover,
     text::{configuration, language},
     verdict::verdict,
 };
@@ -18,9 +20,10 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its directory in `corpus`.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("capture", capture),
     ("configuration", configuration),
+    ("discover", discover),
     ("language", language),
     ("verdict", verdict),
 ];

@@ -20,6 +20,10 @@ pub(super) async fn ask(options: &Options, discovery: &Discovery) -> anyhow::Res
             eprintln!("there is no such line");
             continue;
         };
+        if let Some(name) = &found.camera {
+            eprintln!("it is registered already: {name}");
+            continue;
+        }
         let Some(name) = name(found)? else { break };
         let camera = NewCamera { mac: found.mac, name, profile: None };
         // What is wrong with one does not keep another from being added.

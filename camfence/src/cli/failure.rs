@@ -8,6 +8,7 @@ use camfence::{
     discover::DiscoverError,
     explain::QuestionError,
     fence::FenceError,
+    init::InitError,
     kernel::KernelError,
     operations::OperationError,
     replay::ReplayError,
@@ -73,6 +74,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<DiscoverError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<InitError>() {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<QuestionError>() {

@@ -12,6 +12,7 @@ mod down;
 mod explain;
 mod failure;
 mod generate;
+mod init;
 mod ledger;
 mod list;
 mod open;
@@ -65,6 +66,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Write a first configuration, from what is found
+    Init(init::Arguments),
     /// Put the fence up, serve metrics and the other verbs, and stay
     Run,
     /// Put the fence up and exit; it stays
@@ -139,6 +142,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
     match verb {
+        Verb::Init(arguments) => init::run(options, arguments).await,
         Verb::Run => run::run(options).await,
         Verb::Up(arguments) => up::run(options, arguments).await,
         Verb::Down => down::run(options).await,

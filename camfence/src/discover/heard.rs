@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
 };
 
-use camfence_common::mac::Mac;
+use camfence_common::{abi::CANARY, mac::Mac};
 use ipnet::IpNet;
 
 use super::fact::{Fact, Onvif, Peer};
@@ -85,9 +85,11 @@ impl Heard {
         &self.sources
     }
 
-    /// The source, if there is room for it or it is there already. This host's own are none.
+    /// The source, if there is room for it or it is there already. None if no camera can have the MAC:
+    /// this host's own, a group's, the canary's.
     pub fn source(&mut self, mac: Mac, port: Option<u32>) -> Option<&mut Source> {
-        if self.surroundings.own.contains(&mac) || mac.is_multicast() || mac.is_zero() {
+        let is_device = !mac.is_multicast() && !mac.is_zero() && mac != CANARY;
+        if !is_device || self.surroundings.own.contains(&mac) {
             return None;
         }
         if !self.sources.contains_key(&mac) && !self.make_room(port) {
@@ -256,12 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn own_macs_are_no_sources() {
+    fn what_no_camera_can_have_is_no_source() {
         let surroundings = Surroundings { own: [mac(1)].into(), ..Surroundings::default() };
         let mut heard = Heard::new(surroundings);
-        heard.hear(1, mac(1), vec![], 60);
+        for no_camera in [mac(1), CANARY, Mac::BROADCAST, Mac([0; 6])] {
+            heard.hear(1, no_camera, vec![], 60);
+        }
         assert!(heard.sources().is_empty());
-        assert_eq!((heard.frames, heard.left_out), (1, 0));
+        assert_eq!((heard.frames, heard.left_out), (4, 0));
     }
 
     fn fact() -> impl Strategy<Value = Fact> {

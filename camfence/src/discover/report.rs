@@ -163,9 +163,14 @@ impl Discovery {
 }
 
 impl Found {
+    /// Whether it is likely a camera, or more than that.
+    pub fn looks_like_one(&self) -> bool {
+        self.likeness >= Likeness::Likely
+    }
+
     /// Whether it looks like a camera and is not registered.
     pub fn is_candidate(&self) -> bool {
-        self.camera.is_none() && self.likeness >= Likeness::Likely
+        self.camera.is_none() && self.looks_like_one()
     }
 }
 
