@@ -17,6 +17,15 @@ use camfence_common::{
 
 use crate::{
     config::{Config, ConfigError, Dns, MAX_FILE_BYTES, PRESETS},
+    discover::{
+        fact::MAX_TEXT_BYTES,
+        heard::{
+            MAX_ADDRESSES, MAX_NAMES, MAX_PEERS, MAX_SERVICES, MAX_SOFTWARE, MAX_SOURCES,
+            MAX_SOURCES_PER_PORT,
+        },
+        likeness::{Makes, SIGNS, Sign, VENDORS},
+        listen::SNAP,
+    },
     doctor::Check,
 };
 
@@ -24,7 +33,7 @@ use crate::{
 type List = (&'static str, fn() -> String);
 
 /// The documents, and their lists.
-const DOCUMENTS: [(&str, &[List]); 3] = [
+const DOCUMENTS: [(&str, &[List]); 4] = [
     ("README.md", &[("reasons", reasons)]),
     (
         "docs/policy.md",
@@ -37,6 +46,7 @@ const DOCUMENTS: [(&str, &[List]); 3] = [
         ],
     ),
     ("docs/doctor.md", &[("checks", checks)]),
+    ("docs/discover.md", &[("signs", signs), ("makers", makers), ("kept", kept)]),
 ];
 
 fn path(document: &str) -> PathBuf {
@@ -95,6 +105,40 @@ fn reasons() -> String {
 fn checks() -> String {
     let row = |check: Check| vec![code(check.id()), check.about().to_owned()];
     table(&["id", "what is looked at, and how bad it is if it is otherwise"], Check::ALL.map(row))
+}
+
+fn signs() -> String {
+    let row = |sign: Sign| vec![code(sign.name), sign.score.to_string(), sign.about.to_owned()];
+    table(&["sign", "points", "what it is"], SIGNS.map(row))
+}
+
+fn makers() -> String {
+    let listed = |wanted: Makes| {
+        let makers = VENDORS.iter().filter(|(_, makes, _)| *makes == wanted);
+        let names = makers.map(|(name, _, site)| format!("{name} ({site})"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let rows = [
+        ("cameras and little else", Makes::Cameras),
+        ("cameras among other things", Makes::CamerasToo),
+    ];
+    table(&["makes", "who"], rows.map(|(what, makes)| vec![what.to_owned(), listed(makes)]))
+}
+
+fn kept() -> String {
+    let rows = [
+        ("sources", MAX_SOURCES),
+        ("sources first heard on one port", MAX_SOURCES_PER_PORT),
+        ("addresses of a source", MAX_ADDRESSES),
+        ("names of a source", MAX_NAMES),
+        ("services of a source", MAX_SERVICES),
+        ("descriptions of a source", MAX_SOFTWARE),
+        ("peers of a source", MAX_PEERS),
+        ("bytes of a text", MAX_TEXT_BYTES),
+        ("bytes of a frame", SNAP),
+    ];
+    let row = |(what, most): (&str, usize)| vec![what.to_owned(), grouped(most as u64)];
+    table(&["of", "at most"], rows.map(row))
 }
 
 fn presets() -> String {

@@ -141,7 +141,7 @@ fn add_known(heard: &mut Heard, site: &Site, ports: &[Link]) {
     }
     for (port, neighbour) in site.behind(ports) {
         if let Some(source) = heard.source(neighbour.mac, port) {
-            source.take(Fact::Address(neighbour.address), &[], 0);
+            source.take_all(vec![Fact::Address(neighbour.address)], &[], 0);
         }
     }
 }
@@ -207,10 +207,10 @@ async fn listen(
 fn interfaces(site: &Site, ports: &[Link]) -> Vec<probe::Interface> {
     let mut found: Vec<probe::Interface> = Vec::new();
     for port in ports {
-        let side = site.host_side(port);
-        if found.iter().all(|known| known.index != side.index) {
-            let near = site.prefixes.get(&side.index).cloned().unwrap_or_default();
-            found.push(probe::Interface { index: side.index, name: side.name.clone(), near });
+        let link = site.host_side(port);
+        if found.iter().all(|known| known.index != link.index) {
+            let near = site.prefixes.get(&link.index).cloned().unwrap_or_default();
+            found.push(probe::Interface { index: link.index, name: link.name.clone(), near });
         }
     }
     found
@@ -249,6 +249,6 @@ async fn ask_for_rtsp(
     tell(Progress::Asking { addresses: targets.len() });
     for (mac, facts) in probe::ask_for_rtsp(&targets).await {
         let Some(source) = heard.source(mac, None) else { continue };
-        facts.into_iter().for_each(|fact| source.take(fact, &[], 0));
+        source.take_all(facts, &[], 0);
     }
 }

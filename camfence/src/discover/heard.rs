@@ -118,16 +118,21 @@ impl Heard {
     pub fn hear(&mut self, port: u32, mac: Mac, facts: Vec<Fact>, bytes: u64) {
         self.frames += 1;
         let near: Vec<IpNet> = self.surroundings.prefixes.get(&port).cloned().unwrap_or_default();
-        let Some(source) = self.source(mac, Some(port)) else { return };
-        for fact in facts {
-            source.take(fact, &near, bytes);
+        if let Some(source) = self.source(mac, Some(port)) {
+            source.take_all(facts, &near, bytes);
         }
     }
 }
 
 impl Source {
-    /// Takes a fact; `near` are the networks on the link.
-    pub fn take(&mut self, fact: Fact, near: &[IpNet], bytes: u64) {
+    /// Takes what a frame of so many bytes told; `near` are the networks on the link.
+    pub fn take_all(&mut self, facts: Vec<Fact>, near: &[IpNet], bytes: u64) {
+        for fact in facts {
+            self.take(fact, near, bytes);
+        }
+    }
+
+    fn take(&mut self, fact: Fact, near: &[IpNet], bytes: u64) {
         let cut = &mut self.cut;
         match fact {
             Fact::Address(address) if is_unicast(address) => {
@@ -136,14 +141,13 @@ impl Source {
             Fact::Sender(address) if is_unicast(address) && can_be_own(address, near) => {
                 keep(&mut self.addresses, address, MAX_ADDRESSES, cut);
             }
-            Fact::Address(_) | Fact::Sender(_) => {}
             Fact::Hostname(name) => keep(&mut self.hostnames, name, MAX_NAMES, cut),
             Fact::Service(service) => keep(&mut self.services, service, MAX_SERVICES, cut),
             Fact::Software(software) => keep(&mut self.software, software, MAX_SOFTWARE, cut),
             Fact::Onvif(onvif) => self.join(onvif),
             Fact::Rtsp => self.rtsp = true,
             Fact::Peer(peer) if is_unicast(peer.address) => self.count(peer, bytes),
-            Fact::Peer(_) => {}
+            Fact::Address(_) | Fact::Sender(_) | Fact::Peer(_) => {}
         }
     }
 
@@ -234,7 +238,9 @@ mod tests {
         heard.hear(1, mac(0), vec![Fact::Rtsp], 60);
         assert!(heard.sources()[&mac(0)].rtsp, "who is known is heard");
         for port in 3..100 {
-            (0..MAX_SOURCES as u32).for_each(|n| heard.hear(port, mac(port << 20 | n), vec![], 60));
+            for number in 0..5_000 {
+                heard.hear(port, mac(port << 20 | number), vec![], 60);
+            }
         }
         assert_eq!(heard.sources().len(), MAX_SOURCES);
     }
@@ -290,7 +296,7 @@ mod tests {
             facts in prop::collection::vec(fact(), 0..500)
         ) {
             let mut source = Source::default();
-            facts.into_iter().for_each(|fact| source.take(fact, &[], 60));
+            source.take_all(facts, &[], 60);
             prop_assert!(source.addresses.len() <= MAX_ADDRESSES);
             prop_assert!(source.hostnames.len() <= MAX_NAMES);
             prop_assert!(source.services.len() <= MAX_SERVICES);

@@ -107,13 +107,13 @@ pub const SIGNS: [Sign; 7] = [
         name: "software",
         score: 60,
         about: "a vendor class of DHCP, or a name of server software, that speaks of cameras",
-        found: |seen| seen.source.software.iter().any(|text| speaks_of_cameras(text)),
+        found: |seen| seen.source.software.iter().any(speaks_of_cameras),
     },
     Sign {
         name: "hostname",
         score: 40,
         about: "it calls itself something with `cam`, `doorbell`, `nvr` or the like in it",
-        found: |seen| seen.source.hostnames.iter().any(|text| speaks_of_cameras(text)),
+        found: |seen| seen.source.hostnames.iter().any(speaks_of_cameras),
     },
     Sign {
         name: "cloud port",
@@ -234,7 +234,7 @@ mod tests {
 
     fn judged(facts: Vec<Fact>, vendor: &str) -> (Likeness, Vec<&'static str>) {
         let mut source = Source::default();
-        facts.into_iter().for_each(|fact| source.take(fact, &[], 60));
+        source.take_all(facts, &[], 60);
         let vendor = text(vendor.as_bytes());
         Evidence { source: &source, vendor: vendor.as_ref(), ledger: &[] }.judge()
     }

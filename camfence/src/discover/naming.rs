@@ -67,7 +67,7 @@ mod tests {
 
     fn named(facts: Vec<Fact>, vendor: &str, mac: Mac) -> String {
         let mut source = Source::default();
-        facts.into_iter().for_each(|fact| source.take(fact, &[], 60));
+        source.take_all(facts, &[], 60);
         suggest(mac, &source, text(vendor.as_bytes()).as_ref())
     }
 

@@ -87,8 +87,7 @@ impl Vendors {
 }
 
 fn prefix(mac: Mac, length: u32) -> Prefix {
-    let [a, b, c, d, e, f] = mac.0;
-    let bits = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let bits = mac.0.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte));
     (length, bits >> (48 - length))
 }
 

@@ -35,7 +35,9 @@ fn site() -> Site {
 
 fn discovery(told: Vec<(Mac, Vec<Fact>)>) -> Discovery {
     let mut heard = Heard::new(Surroundings::default());
-    told.into_iter().for_each(|(mac, facts)| heard.hear(2, mac, facts, 60));
+    for (mac, facts) in told {
+        heard.hear(2, mac, facts, 60);
+    }
     let site = Site::default();
     let vendors = Path::new("/nonexistent");
     Discovery::new(&Material { heard: &heard, site: &site, config: None, ledger: None, vendors })
