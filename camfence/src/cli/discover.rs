@@ -1,16 +1,11 @@
 //! `camfence discover`
 
-use std::{
-    io::{IsTerminal as _, Write as _, stderr},
-    path::Path,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use camfence::{
     config::{Config, DEFAULT_PATH},
     discover::{
-        self, Discovery, Inquiry, Progress, Site,
+        self, Discovery, Inquiry, Site, Step,
         likeness::Likeness,
         report::{Found, FoundPeer},
     },
@@ -18,7 +13,7 @@ use camfence::{
 };
 use clap::Args;
 
-use super::{Options, output};
+use super::{Options, output, progress::Progress};
 
 /// Sources that are shown and look like nothing in particular; all are in the JSON.
 const MOST_OTHERS: usize = 50;
@@ -94,28 +89,21 @@ pub(super) async fn look(
 ) -> anyhow::Result<Discovery> {
     let inquiry =
         Inquiry { interfaces, time: listening.time.into(), probe: listening.probe, config };
-    let shown = stderr().is_terminal();
-    let show = |progress| {
-        if shown {
-            // Nobody reads it if that fails.
-            let _ = write!(stderr(), "\r\x1b[K{}", said(progress, interfaces));
-        }
-    };
+    let mut line = Progress::new();
+    let show = |step| line.say(&said(step, interfaces));
     let found = discover::discover(&options.fence()?, site, &inquiry, show).await;
-    if shown {
-        let _ = write!(stderr(), "\r\x1b[K");
-    }
+    drop(line);
     Ok(found?)
 }
 
-fn said(progress: Progress, interfaces: &[String]) -> String {
-    match progress {
-        Progress::Listening { left } => {
+fn said(step: Step, interfaces: &[String]) -> String {
+    match step {
+        Step::Listening { left } => {
             // Rounded up: at the end there is still a moment.
             let left = left + Duration::from_millis(999);
             format!("listening on {}: {} s left", interfaces.join(", "), left.as_secs())
         }
-        Progress::Asking { addresses } => {
+        Step::Asking { addresses } => {
             format!("asking {} for RTSP", output::counted_as(addresses, "address", "addresses"))
         }
     }

@@ -3,6 +3,7 @@
 
 mod add;
 mod adding;
+mod capture;
 mod change;
 mod check;
 mod close;
@@ -17,6 +18,7 @@ mod ledger;
 mod list;
 mod open;
 mod output;
+mod progress;
 mod prompt;
 mod reload;
 mod remove;
@@ -94,6 +96,8 @@ enum Verb {
     Discover(discover::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
+    /// Capture frames of cameras, each with what became of it
+    Capture(capture::Arguments),
     /// Check the configuration
     Check,
     /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
@@ -156,6 +160,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Unknown => unknown::run(options).await,
         Verb::Discover(arguments) => discover::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments),
+        Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),

@@ -48,7 +48,7 @@ pub struct Inquiry<'a> {
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum Step {
     /// Listening.
     Listening {
         /// The time that is left.
@@ -101,7 +101,7 @@ pub async fn discover(
     fence: &Fence,
     site: &Site,
     inquiry: &Inquiry<'_>,
-    mut tell: impl FnMut(Progress),
+    mut tell: impl FnMut(Step),
 ) -> Result<Discovery, DiscoverError> {
     if inquiry.interfaces.is_empty() {
         return Err(DiscoverError::NoInterface);
@@ -182,7 +182,7 @@ async fn listen(
     listener: Listener,
     time: Duration,
     mut heard: Heard,
-    tell: &mut impl FnMut(Progress),
+    tell: &mut impl FnMut(Step),
 ) -> Result<(Heard, u64), DiscoverError> {
     let (done, mut result) = oneshot::channel();
     thread::spawn(move || {
@@ -197,7 +197,7 @@ async fn listen(
         tokio::select! {
             heard = &mut result => return heard.map_err(|_| DiscoverError::Ended),
             _ = ticks.tick() => {
-                tell(Progress::Listening { left: end.saturating_duration_since(Instant::now()) });
+                tell(Step::Listening { left: end.saturating_duration_since(Instant::now()) });
             }
         }
     }
@@ -227,12 +227,7 @@ async fn ask(site: &Site, ports: &[Link], notices: &mut Vec<String>) -> Vec<Aske
 }
 
 /// Asks those first that look like cameras already.
-async fn ask_for_rtsp(
-    heard: &mut Heard,
-    site: &Site,
-    ports: &[Link],
-    tell: &mut impl FnMut(Progress),
-) {
+async fn ask_for_rtsp(heard: &mut Heard, site: &Site, ports: &[Link], tell: &mut impl FnMut(Step)) {
     let mut sources: Vec<(Mac, &super::heard::Source)> =
         heard.sources().iter().map(|(mac, source)| (*mac, source)).collect();
     let vendors =
@@ -246,7 +241,7 @@ async fn ask_for_rtsp(
     let mut targets: Vec<probe::Target> =
         interfaces(site, ports).into_iter().flat_map(of_interface).collect();
     targets.truncate(probe::MAX_ASKED);
-    tell(Progress::Asking { addresses: targets.len() });
+    tell(Step::Asking { addresses: targets.len() });
     for (mac, facts) in probe::ask_for_rtsp(&targets).await {
         let Some(source) = heard.source(mac, None) else { continue };
         source.take_all(facts, &[], 0);

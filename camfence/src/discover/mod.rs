@@ -16,6 +16,6 @@ pub mod site;
 pub mod sources;
 pub mod vendor;
 
-pub use gather::{DiscoverError, Inquiry, Progress, discover};
+pub use gather::{DiscoverError, Inquiry, Step, discover};
 pub use report::Discovery;
 pub use site::Site;
