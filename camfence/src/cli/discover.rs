@@ -1,6 +1,6 @@
 //! `camfence discover`
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{ops::RangeInclusive, path::Path, process::ExitCode, time::Duration};
 
 use camfence::{
     config::{Config, DEFAULT_PATH},
@@ -19,6 +19,8 @@ use super::{Options, output, progress::Progress};
 const MOST_OTHERS: usize = 50;
 /// Longest cell of a table, in characters.
 const MOST_CHARS: usize = 32;
+/// How long it can listen.
+const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
 /// Peers that are shown of a source.
 const MOST_PEERS: usize = 3;
 
@@ -37,12 +39,18 @@ pub(crate) struct Listening {
     /// Listen on this interface, a bridge's ports if it is one; may be repeated
     #[arg(long = "interface", value_name = "NAME")]
     pub(super) interfaces: Vec<String>,
-    /// How long to listen, such as 10s
-    #[arg(long = "for", value_name = "TIME", default_value = "10s")]
-    time: humantime::Duration,
+    /// How long to listen: 1s to 1h
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = time)]
+    time: Duration,
     /// Ask as well, by WS-Discovery, mDNS and RTSP; without it nothing is sent
     #[arg(long)]
     probe: bool,
+}
+
+/// Reads a time to listen.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if TIMES.contains(&time) { Ok(time) } else { Err("it has to be 1s to 1h".into()) }
 }
 
 pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -87,8 +95,7 @@ pub(super) async fn look(
     interfaces: &[String],
     config: Option<&Config>,
 ) -> anyhow::Result<Discovery> {
-    let inquiry =
-        Inquiry { interfaces, time: listening.time.into(), probe: listening.probe, config };
+    let inquiry = Inquiry { interfaces, time: listening.time, probe: listening.probe, config };
     let mut line = Progress::new();
     let show = |step| line.say(&said(step, interfaces));
     let found = discover::discover(&options.fence()?, site, &inquiry, show).await;
@@ -130,8 +137,11 @@ fn print(discovery: &Discovery, config: &Path) {
             "and {hidden} more that do not look like cameras; --json lists them"
         ));
     }
-    for found in discovery.candidates() {
-        output::line(&command(found, config));
+    let commands: Vec<String> =
+        discovery.candidates().map(|found| command(found, config)).collect();
+    if !commands.is_empty() {
+        output::line("");
+        commands.iter().for_each(|command| output::line(command));
     }
     complain(discovery);
 }
@@ -146,7 +156,7 @@ pub(super) fn complain(discovery: &Discovery) {
     }
     if discovery.left_out > 0 {
         eprintln!(
-            "notice: {} frames were of more sources than are kept: somebody makes them up",
+            "notice: {} times something came of more sources than are kept: somebody makes them up",
             discovery.left_out
         );
     }

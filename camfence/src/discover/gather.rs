@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    fence::Fence,
+    fence::{Fence, FenceError},
     kernel::KernelError,
     policy::topology::{self, Link, TopologyError},
     telemetry::{
@@ -110,8 +110,8 @@ pub async fn discover(
     let listener = Listener::open(&ports)?;
     let mut heard = Heard::new(site.surroundings(&ports));
     add_known(&mut heard, site, &ports);
-    add_sightings(&mut heard, site, &ports, fence).await;
     let mut notices = Vec::new();
+    add_sightings(&mut heard, site, &ports, fence, &mut notices).await;
     let asked = if inquiry.probe { ask(site, &ports, &mut notices).await } else { Vec::new() };
     let (mut heard, lost) = listen(listener, inquiry.time, heard, &mut tell).await?;
     drop(asked);
@@ -148,9 +148,18 @@ fn add_known(heard: &mut Heard, site: &Site, ports: &[Link]) {
 
 /// Those whom the fence has seen where it has a policy for strangers. XDP drops them before anybody
 /// hears them.
-async fn add_sightings(heard: &mut Heard, site: &Site, ports: &[Link], fence: &Fence) {
-    // Without a fence, or one of this version, there are none.
-    let Ok(sightings) = fence.sightings().await else { return };
+async fn add_sightings(
+    heard: &mut Heard,
+    site: &Site,
+    ports: &[Link],
+    fence: &Fence,
+    notices: &mut Vec<String>,
+) {
+    let sightings = match fence.sightings().await {
+        Ok(sightings) => sightings,
+        Err(FenceError::Kernel(KernelError::Down { .. })) => return,
+        Err(error) => return notices.push(format!("the fence does not tell whom it saw: {error}")),
+    };
     for seen in sightings.seen {
         let port = ports.iter().find(|port| Some(&port.name) == seen.interface.as_ref());
         if let Some(port) = port.and_then(|port| site.link(port.index)) {

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
+    sync::Arc,
 };
 
 use camfence_common::{abi::CANARY, mac::Mac};
@@ -35,10 +36,11 @@ pub struct Heard {
     sources: BTreeMap<Mac, Source>,
     /// How many sources were first heard on a port, by its index.
     on_port: HashMap<u32, usize>,
-    surroundings: Surroundings,
+    surroundings: Arc<Surroundings>,
     /// Frames that were read.
     pub frames: u64,
-    /// Frames of sources that were not kept, as there were too many.
+    /// How often something came of a source that was not kept, as there were too many: a frame, or a line
+    /// of a bridge's table.
     pub left_out: u64,
 }
 
@@ -77,7 +79,7 @@ pub struct Source {
 impl Heard {
     /// Nothing yet.
     pub fn new(surroundings: Surroundings) -> Self {
-        Self { surroundings, ..Self::default() }
+        Self { surroundings: Arc::new(surroundings), ..Self::default() }
     }
 
     /// The sources.
@@ -117,16 +119,21 @@ impl Heard {
     /// Takes what a frame told that came in by a port.
     pub fn hear(&mut self, port: u32, mac: Mac, facts: Vec<Fact>, bytes: u64) {
         self.frames += 1;
-        let near: Vec<IpNet> = self.surroundings.prefixes.get(&port).cloned().unwrap_or_default();
+        let surroundings = Arc::clone(&self.surroundings);
+        let near = surroundings.prefixes.get(&port).map(Vec::as_slice).unwrap_or_default();
         if let Some(source) = self.source(mac, Some(port)) {
-            source.take_all(facts, &near, bytes);
+            source.take_all(facts, near, bytes);
         }
     }
 }
 
 impl Source {
-    /// Takes what a frame of so many bytes told; `near` are the networks on the link.
+    /// Takes what a frame of so many bytes told; `near` are the networks on the link. What was only
+    /// forwarded tells nothing of who did it.
     pub fn take_all(&mut self, facts: Vec<Fact>, near: &[IpNet], bytes: u64) {
+        if is_forwarded(&facts, near) {
+            return;
+        }
         for fact in facts {
             self.take(fact, near, bytes);
         }
@@ -187,6 +194,19 @@ fn is_unicast(address: IpAddr) -> bool {
     }
 }
 
+/// Whether a packet comes from the internet, by a router. What is for a group is not forwarded, and private
+/// addresses may be a camera's that has those of its factory.
+fn is_forwarded(facts: &[Fact], near: &[IpNet]) -> bool {
+    let to_one = facts.iter().any(|fact| matches!(fact, Fact::Peer(_)));
+    let is_foreign = |fact: &Fact| match fact {
+        Fact::Sender(address) => {
+            is_unicast(*address) && !is_private(*address) && !can_be_own(*address, near)
+        }
+        _ => false,
+    };
+    to_one && facts.iter().any(is_foreign)
+}
+
 /// Whether the source of a packet can be the sender's own address. A router sends what comes from
 /// elsewhere; where the link's networks are not known, what is private is taken for near.
 fn can_be_own(address: IpAddr, near: &[IpNet]) -> bool {
@@ -195,10 +215,17 @@ fn can_be_own(address: IpAddr, near: &[IpNet]) -> bool {
     }
     let mut of_family =
         near.iter().filter(|net| net.addr().is_ipv4() == address.is_ipv4()).peekable();
-    match (of_family.peek(), address) {
-        (Some(_), _) => of_family.any(|net| net.contains(&address)),
-        (None, IpAddr::V4(address)) => address.is_private(),
-        (None, IpAddr::V6(address)) => address.is_unique_local(),
+    match of_family.peek() {
+        Some(_) => of_family.any(|net| net.contains(&address)),
+        None => is_private(address),
+    }
+}
+
+/// Whether an address is of a home's own choice (RFC 1918, RFC 4193).
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private(),
+        IpAddr::V6(address) => address.is_unique_local(),
     }
 }
 
@@ -261,6 +288,22 @@ mod tests {
         assert!(own(&near, "fe80::1") && own(&near, "169.254.3.4"));
         assert!(own(&[], "192.168.2.31") && !own(&[], "203.0.113.7") && !own(&[], "2001:db8::7"));
         assert!(!own(&[], "0.0.0.0") && !own(&near, "255.255.255.255"));
+    }
+
+    #[test]
+    fn who_forwards_is_not_who_says_it() {
+        let taken = |from: &str, facts: &[Fact]| {
+            let near = ["192.168.1.0/24".parse().unwrap()];
+            let mut source = Source::default();
+            let facts = [&[Fact::Sender(address(from)), Fact::Rtsp], facts].concat();
+            source.take_all(facts, &near, 60);
+            source.rtsp
+        };
+        let to_one = [Fact::Peer(Peer { address: address("192.168.1.10"), protocol: 6, port: 1 })];
+        assert!(!taken("203.0.113.7", &to_one), "a server on the internet");
+        assert!(taken("192.168.1.31", &to_one));
+        assert!(taken("192.168.0.64", &to_one), "an address of the factory's");
+        assert!(taken("192.0.0.64", &[]) && taken("0.0.0.0", &[]), "to a group");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A name for a camera that nobody has named yet.
 
+use std::collections::{BTreeSet, HashMap};
+
 use camfence_common::mac::Mac;
 
 use super::{heard::Source, vendor};
@@ -27,11 +29,30 @@ fn by_maker(mac: Mac, vendor: Option<&Printable>) -> String {
 /// What names of makers begin with that is not theirs.
 const PLACES: [&str; 6] = ["hangzhou", "zhejiang", "shenzhen", "beijing", "shanghai", "the"];
 
-/// The name, or the name with the first number from 2 on that nobody has.
-pub fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let numbered = (2_u32..).map(|number| format!("{name}-{number}"));
-    let mut names = std::iter::once(name.to_string()).chain(numbered);
-    names.find(|name| !is_taken(name)).unwrap_or_default()
+/// Names that are taken.
+#[derive(Debug, Default)]
+pub struct Names {
+    taken: BTreeSet<String>,
+    /// Where to go on counting, by name: a device can give its name to a thousand others.
+    next: HashMap<String, u32>,
+}
+
+impl Names {
+    /// These are.
+    pub fn new<'a>(taken: impl Iterator<Item = &'a str>) -> Self {
+        Self { taken: taken.map(ToString::to_string).collect(), next: HashMap::new() }
+    }
+
+    /// Takes the name, or the name with the first number from 2 on that nobody has.
+    pub fn take(&mut self, name: &str) -> String {
+        let mut unique = name.to_string();
+        while !self.taken.insert(unique.clone()) {
+            let next = self.next.entry(name.to_string()).or_insert(2);
+            unique = format!("{name}-{next}");
+            *next += 1;
+        }
+        unique
+    }
 }
 
 /// In lower case, of letters and digits with single dashes between.
@@ -94,8 +115,9 @@ mod tests {
 
     #[test]
     fn names_are_told_apart_by_a_number() {
-        assert_eq!(unique("porch", |_| false), "porch");
-        assert_eq!(unique("porch", |name| ["porch", "porch-2"].contains(&name)), "porch-3");
+        let mut names = Names::new(["porch", "porch-2"].into_iter());
+        let taken = ["porch", "garage", "porch", "garage"].map(|name| names.take(name));
+        assert_eq!(taken, ["porch-3", "garage", "porch-4", "garage-2"]);
     }
 
     proptest! {

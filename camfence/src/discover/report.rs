@@ -16,7 +16,7 @@ use super::{
     fact::{Onvif, Peer},
     heard::{Heard, MAX_PEERS, Source},
     likeness::{Evidence, Likeness},
-    naming,
+    naming::{self, Names},
     vendor::{self, Vendors},
 };
 use crate::{
@@ -43,7 +43,8 @@ pub struct Discovery {
     pub frames: u64,
     /// Frames that came too fast to be read.
     pub lost: u64,
-    /// Frames of sources that were not kept, as there were too many.
+    /// How often something came of sources that were not kept, as there were too many: frames, and lines
+    /// of the bridges' tables.
     pub left_out: u64,
     /// What the user should know.
     pub notices: Vec<String>,
@@ -227,10 +228,9 @@ fn found(
 
 /// No two suggestions are the same, or a camera's name.
 fn name_apart(found: &mut [Found], cameras: &BTreeMap<Mac, &str>) {
-    let mut taken: BTreeSet<String> = cameras.values().map(ToString::to_string).collect();
+    let mut names = Names::new(cameras.values().copied());
     for name in found.iter_mut().filter_map(|found| found.suggested_name.as_mut()) {
-        *name = naming::unique(name, |name| taken.contains(name));
-        taken.insert(name.clone());
+        *name = names.take(name);
     }
 }
 

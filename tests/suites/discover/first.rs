@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use anyhow::{Context as _, Result};
-use camfence_tests::{Camfence, Frame};
+use camfence_tests::{BpffsRoot, Camfence, Dhcp, Frame, Host, Lab};
 use serde_json::{Value, json};
 
 use crate::{
@@ -110,7 +110,9 @@ fn somebody_at_a_terminal_decides() -> Result<()> {
         let command = camfence.command(["init", "--for", "1s"])?;
         home.amid(&chatter(), || {
             let mut terminal = Terminal::start(command)?;
-            terminal.answer("write this to", answer)?;
+            let shown = terminal.answer("write this to", answer)?;
+            assert!(shown.contains("listening on br-cam: 1 s left"), "{shown}");
+            assert!(shown.contains("name = \"front-door\""), "{shown}");
             terminal.ended()
         })
     };
@@ -137,5 +139,38 @@ fn an_interface_can_be_named() -> Result<()> {
     let outcome = camfence.run(["init", "--print", "--interface", "br-none"])?;
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("br-none: there is no such interface"), "{outcome:?}");
+    Ok(())
+}
+
+/// A router with a camera VLAN: the VLAN is fenced, not the card that carries it, nor the way out.
+#[test]
+fn a_vlan_is_found_on_a_router() -> Result<()> {
+    let lab = Lab::builder()
+        .host(Host::new("switch").mac(NAMED).silent().port("lan0").direct(&[]))
+        .host(Host::internet_behind_box())
+        .build()?;
+    let lines = [
+        "link add link lan0 name lan0.20 type vlan id 20",
+        "link set lan0.20 up",
+        "addr add 192.168.20.1/24 dev lan0.20",
+    ];
+    lab.box_ns().ip_batch(&lines.map(String::from))?;
+    let home = Home { lab, bpffs: BpffsRoot::new()? };
+    let camfence = home.unconfigured()?;
+    let dhcp = Dhcp::discover(NAMED).hostname("ipcam-7");
+    let tagged = Frame::from(NAMED).broadcast().vlan(20).dhcp(&dhcp).build();
+    let untagged = Frame::from(ONVIF).arp_announcement("192.168.1.31").build();
+    let chatter = vec![("switch", vec![tagged, untagged])];
+    let arguments = [&["init", "--yes"], &LISTEN[..]].concat();
+    let report = home.amid(&chatter, || camfence.json(&arguments))?;
+    assert_eq!(report["interfaces"], json!(["lan0.20"]), "{report}");
+    assert_eq!(report["cameras"], json!([{"mac": NAMED.to_string(), "name": "ipcam-7"}]));
+    let text = report["text"].as_str().context("the text")?;
+    assert!(text.contains("lan0.20 is a VLAN\n"), "{text}");
+    assert!(text.contains("local = [\"192.168.20.0/24\", \"auto\"]"), "{text}");
+    assert!(!text.contains(&ONVIF.to_string()), "not on that VLAN: {text}");
+    camfence.run(["up"])?.success()?;
+    let status = camfence.json(["status"])?;
+    assert_eq!(texts(&status["interfaces"], "name"), BTreeSet::from(["lan0.20"]));
     Ok(())
 }

@@ -13,7 +13,7 @@ const FLOOD: u32 = 100_000;
 const RATE: u32 = 50_000;
 /// Of a program without optimisation.
 const MOST_KIB: u64 = 64 * 1024;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Names that mean something else to whoever reads them raw.
 const NAMES: [&[u8]; 6] = [

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
+    mem,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -48,15 +49,16 @@ impl Terminal {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until it has asked something, and answers.
-    pub(crate) fn answer(&mut self, question: &str, answer: &str) -> Result<()> {
+    /// Waits until it has asked something, and answers; gives what was shown until then.
+    pub(crate) fn answer(&mut self, question: &str, answer: &str) -> Result<String> {
         let deadline = Instant::now() + PATIENCE;
         while !self.screen().contains(question) {
             ensure!(Instant::now() < deadline, "no {question:?} in {}", self.screen());
             thread::sleep(Duration::from_millis(10));
         }
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        Ok(writeln!(self.keyboard, "{answer}")?)
+        let shown = mem::take(&mut *self.screen.lock().unwrap_or_else(PoisonError::into_inner));
+        writeln!(self.keyboard, "{answer}")?;
+        Ok(shown)
     }
 
     /// Waits until it has ended; gives its exit code, and what it has shown since the last answer.

@@ -1,7 +1,10 @@
 //! Each device is told for what it is.
 
 use anyhow::Result;
-use camfence_tests::Frame;
+use camfence_tests::{
+    Frame,
+    traffic::{UdpEcho, udp_request},
+};
 use serde_json::json;
 
 use crate::home::{BOX, Home, NAMED, ONVIF, PHONE, RTSP, RtspServer, chatter, of};
@@ -83,6 +86,26 @@ fn people_get_a_table_and_the_commands() -> Result<()> {
     Ok(())
 }
 
+/// A silent device: its address is in the neighbours' table, its port in the bridge's.
+#[test]
+fn what_the_kernel_knows_takes_no_frame() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.unconfigured()?;
+    let arguments = ["discover", "--interface", "br-cam", "--for", "1s"];
+    let found = camfence.json(arguments)?;
+    assert_eq!(found["sources"], json!([]), "{found:#}");
+    home.lab.host("phone").ip("neigh add 192.168.1.1 lladdr 02:cf:0b:00:00:00 dev eth0")?;
+    let echo = UdpEcho::open(home.lab.host("phone"), 7)?;
+    udp_request(home.lab.box_ns(), "192.168.1.40:7".parse()?, b"hello")?;
+    drop(echo);
+    let found = camfence.json(arguments)?;
+    assert_eq!(found["frames"], 0, "{found:#}");
+    let phone = of(&found, PHONE)?;
+    assert_eq!(phone["addresses"], json!(["192.168.1.40"]));
+    assert_eq!(phone["interfaces"], json!(["port-phone"]));
+    Ok(())
+}
+
 /// XDP drops before anybody hears it: then it is the fence that tells.
 #[test]
 fn a_fence_tells_of_those_that_nobody_hears() -> Result<()> {
@@ -117,6 +140,10 @@ fn without_an_interface_it_says_what_to_do() -> Result<()> {
     assert!(outcome.stderr.contains("--interface br-cam"), "{outcome:?}");
     let outcome = camfence.run(["discover", "--for", "1s", "--interface", "br-none"])?;
     assert!(outcome.stderr.contains("br-none: there is no such interface"), "{outcome:?}");
+    for time in ["0s", "2h", "soon", "100000years"] {
+        let outcome = camfence.run(["discover", "--for", time])?;
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    }
     let outcome = camfence.run(["discover", "--add"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(outcome.stderr.contains("no terminal"), "{outcome:?}");
