@@ -10,6 +10,7 @@ use camfence::{
         report::{Found, FoundPeer},
     },
     kernel::netlink::Netlink,
+    printable::Printable,
 };
 use clap::Args;
 
@@ -140,8 +141,7 @@ fn print(discovery: &Discovery, config: &Path) {
     let commands: Vec<String> =
         discovery.candidates().map(|found| command(found, config)).collect();
     if !commands.is_empty() {
-        output::line("");
-        commands.iter().for_each(|command| output::line(command));
+        output::line(&format!("\n{}", commands.join("\n")));
     }
     complain(discovery);
 }
@@ -164,7 +164,7 @@ pub(super) fn complain(discovery: &Discovery) {
 
 fn row(number: usize, found: &Found) -> Vec<String> {
     let private = if found.private { "private (randomised)" } else { "" };
-    let vendor = found.vendor.as_ref().map_or_else(|| private.to_string(), |vendor| cut(vendor));
+    let vendor = found.vendor.as_ref().map_or_else(|| private.to_string(), cut);
     let name =
         found.hostnames.first().or(found.onvif.as_ref().and_then(|onvif| onvif.name.as_ref()));
     vec![
@@ -173,7 +173,7 @@ fn row(number: usize, found: &Found) -> Vec<String> {
         first_of(&found.interfaces),
         vendor,
         first_of(&found.addresses.iter().map(ToString::to_string).collect::<Vec<_>>()),
-        name.map(|name| cut(name)).unwrap_or_default(),
+        name.map(cut).unwrap_or_default(),
         looks(found),
         found.camera.clone().unwrap_or_default(),
         talks_to(&found.peers),
@@ -193,25 +193,25 @@ fn talks_to(peers: &[FoundPeer]) -> String {
     let outside: Vec<&FoundPeer> = peers.iter().filter(|peer| !peer.near).collect();
     let told =
         outside.iter().take(MOST_PEERS).map(|peer| format!("{} {}", peer.peer, peer.service));
-    with_more(told.collect(), outside.len())
+    with_more(&told.collect::<Vec<_>>(), outside.len())
 }
 
 fn first_of(all: &[String]) -> String {
-    with_more(all.iter().take(1).cloned().collect(), all.len())
+    with_more(&all[..all.len().min(1)], all.len())
 }
 
-fn with_more(shown: Vec<String>, all: usize) -> String {
+fn with_more(shown: &[String], all: usize) -> String {
     let more = all - shown.len();
     let text = shown.join(", ");
     if more == 0 { text } else { format!("{text} +{more}") }
 }
 
 /// As much as a table has room for.
-fn cut(text: &impl ToString) -> String {
-    let text = text.to_string();
+fn cut(text: &Printable) -> String {
+    let text = text.as_str();
     match text.char_indices().nth(MOST_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.into(),
     }
 }
 
