@@ -112,7 +112,8 @@ fn said(step: Step, interfaces: &[String]) -> String {
             format!("listening on {}: {} s left", interfaces.join(", "), left.as_secs())
         }
         Step::Asking { addresses } => {
-            format!("asking {} for RTSP", output::counted_as(addresses, "address", "addresses"))
+            let of = if addresses == 1 { "address" } else { "addresses" };
+            format!("asking {addresses} {of} for RTSP")
         }
     }
 }

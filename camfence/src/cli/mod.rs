@@ -25,6 +25,7 @@ mod remove;
 mod replay;
 mod run;
 mod status;
+mod top;
 mod unknown;
 mod up;
 
@@ -90,6 +91,8 @@ enum Verb {
     List,
     /// Say what is fenced, and what was passed and dropped
     Status,
+    /// Show on a whole screen what goes on, and open, close and add cameras there
+    Top,
     /// List the unknown sources that were seen last on ports with a policy for them
     Unknown,
     /// Listen who is there, and say who looks like a camera
@@ -157,6 +160,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Close(arguments) => close::run(options, arguments).await,
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
+        Verb::Top => top::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Discover(arguments) => discover::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments),

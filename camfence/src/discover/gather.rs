@@ -1,6 +1,6 @@
 //! Puts the steps together: what the kernel knows, what is heard, and what is answered.
 
-use std::{collections::BTreeSet, path::Path, thread, time::Duration};
+use std::{cmp::Reverse, collections::BTreeSet, path::Path, thread, time::Duration};
 
 use camfence_common::mac::Mac;
 use thiserror::Error;
@@ -12,12 +12,12 @@ use tokio::{
 use super::{
     Site,
     fact::Fact,
-    heard::Heard,
+    heard::{Heard, Source},
     likeness::{Evidence, Likeness},
     listen::{ListenError, Listener},
     probe::{self, Asked},
     report::{Discovery, Material},
-    vendor,
+    vendor::{self, Vendors},
 };
 use crate::{
     config::Config,
@@ -237,14 +237,13 @@ async fn ask(site: &Site, ports: &[Link], notices: &mut Vec<String>) -> Vec<Aske
 
 /// Asks those first that look like cameras already.
 async fn ask_for_rtsp(heard: &mut Heard, site: &Site, ports: &[Link], tell: &mut impl FnMut(Step)) {
-    let mut sources: Vec<(Mac, &super::heard::Source)> =
+    let mut sources: Vec<(Mac, &Source)> =
         heard.sources().iter().map(|(mac, source)| (*mac, source)).collect();
-    let vendors =
-        vendor::Vendors::of(sources.iter().map(|(mac, _)| *mac), Path::new(vendor::DIRECTORY));
+    let vendors = Vendors::of(sources.iter().map(|(mac, _)| *mac), Path::new(vendor::DIRECTORY));
     let likeness = |mac: Mac, source| -> Likeness {
         Evidence { source, vendor: vendors.name(mac), ledger: &[] }.judge().0
     };
-    sources.sort_by_cached_key(|(mac, source)| std::cmp::Reverse(likeness(*mac, source)));
+    sources.sort_by_cached_key(|(mac, source)| Reverse(likeness(*mac, source)));
     let of_interface =
         |interface| probe::targets(&interface, sources.iter().map(|(mac, source)| (*mac, *source)));
     let mut targets: Vec<probe::Target> =

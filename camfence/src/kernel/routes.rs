@@ -1,6 +1,9 @@
 //! Which interfaces lead elsewhere.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use futures_util::TryStreamExt as _;
 use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteType};
@@ -15,7 +18,7 @@ impl Netlink {
     /// The interfaces of default routes, IPv4 and IPv6, by index.
     pub async fn uplinks(&self) -> Result<BTreeSet<u32>> {
         let v4 = RouteMessageBuilder::<Ipv4Addr>::new().build();
-        let v6 = RouteMessageBuilder::<std::net::Ipv6Addr>::new().build();
+        let v6 = RouteMessageBuilder::<Ipv6Addr>::new().build();
         let mut uplinks = BTreeSet::new();
         for request in [v4, v6] {
             let routes = self.handle().route().get(request).execute();

@@ -1,6 +1,10 @@
 //! DHCP (RFC 2131): a client says its name and what it is.
 
-use crate::discover::fact::{Fact, text};
+use super::dhcp6::plain_name;
+use crate::{
+    discover::fact::{Fact, text},
+    printable::Printable,
+};
 
 const REQUEST: u8 = 1;
 /// The fixed part of a message, and the four bytes that say options follow (RFC 2131 §2).
@@ -49,7 +53,7 @@ fn option<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     }
 }
 
-fn client_name(value: &[u8]) -> Option<crate::printable::Printable> {
+fn client_name(value: &[u8]) -> Option<Printable> {
     let name = value.get(CLIENT_NAME_HEAD..)?;
-    if value.first()? & ENCODED == 0 { text(name) } else { text(&super::dhcp6::plain_name(name)) }
+    if value.first()? & ENCODED == 0 { text(name) } else { text(&plain_name(name)) }
 }

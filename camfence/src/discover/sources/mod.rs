@@ -12,6 +12,8 @@ pub(super) mod rtsp;
 mod ssdp;
 mod wsd;
 
+use std::net::IpAddr;
+
 use camfence_common::mac::Mac;
 use etherparse::{
     EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, LinkSlice, TcpHeaderSlice, UdpHeaderSlice,
@@ -115,7 +117,7 @@ fn datagram(protocol: IpNumber, bytes: &[u8]) -> Datagram<'_> {
 
 const UDP_HEADER_BYTES: usize = 8;
 
-fn of_datagram(source: std::net::IpAddr, udp: &Datagram<'_>, facts: &mut Vec<Fact>) {
+fn of_datagram(source: IpAddr, udp: &Datagram<'_>, facts: &mut Vec<Fact>) {
     match (udp.from, udp.to) {
         (port::DHCP_CLIENT, port::DHCP_SERVER) => dhcp::read(udp.payload, facts),
         (_, port::DHCP6_SERVER) => dhcp6::read(udp.payload, facts),
