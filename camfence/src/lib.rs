@@ -8,12 +8,14 @@ mod admission;
 pub mod capture;
 pub mod config;
 pub mod daemon;
+pub mod discover;
 #[cfg(test)]
 mod docs;
 pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod fence;
+pub mod init;
 pub mod kernel;
 pub mod names;
 pub mod opening;
