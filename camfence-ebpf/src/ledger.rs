@@ -39,8 +39,9 @@ pub(crate) fn note(key: &FlowKey, tally: Tally, now: u64, port: impl FnOnce() ->
     unsafe {
         if !(*place).key.is(key) {
             replace(place, key, now);
-            if LEDGER.get_ptr(&(*place).key).is_none() {
-                tell::contact(port(), now, &(*place).key);
+            let key = &(*place).key;
+            if LEDGER.get_ptr(key).is_none() {
+                tell::contact(port(), now, key);
             }
         }
         let flow = &mut (*place).flow;
