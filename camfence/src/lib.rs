@@ -13,6 +13,7 @@ mod docs;
 pub mod doctor;
 pub mod explain;
 pub mod fence;
+pub mod http;
 pub mod kernel;
 pub mod opening;
 pub mod operations;

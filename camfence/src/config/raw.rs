@@ -33,6 +33,7 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) ledger: Table<RawLedger>,
     pub(super) metrics: Option<Table<RawMetrics>>,
+    pub(super) page: Option<Table<RawPage>>,
 }
 
 /// `[fence]`.
@@ -98,6 +99,15 @@ pub(super) struct RawLedger {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMetrics {
     pub(super) listen: Text,
+}
+
+/// `[page]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPage {
+    pub(super) listen: Text,
+    pub(super) token_file: Option<Text>,
+    pub(super) changes: Option<bool>,
 }
 
 /// Reads the text of a file. Stops at the first mistake: what follows one is guesswork.

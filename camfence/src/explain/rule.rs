@@ -156,6 +156,7 @@ impl<'a> Case<'a> {
             interfaces: BTreeMap::new(),
             ledger: Ledger::default(),
             metrics: None,
+            page: None,
         };
         // Shorter lists than those that were compiled before.
         let tables: CompiledPolicy = compile(&config, &Surroundings::default()).ok()?;
