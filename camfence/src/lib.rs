@@ -17,6 +17,7 @@ pub mod http;
 pub mod kernel;
 pub mod opening;
 pub mod operations;
+pub mod page;
 pub mod policy;
 pub mod printable;
 pub mod replay;

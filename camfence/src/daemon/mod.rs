@@ -8,6 +8,7 @@ pub mod client;
 mod error;
 mod follow_log;
 mod notify;
+mod page;
 mod privileges;
 pub mod protocol;
 mod server;
@@ -34,7 +35,7 @@ pub use self::{
 use self::{
     notify::Manager,
     server::{Asked, Server},
-    shell::Shell,
+    shell::{Listening, Shell},
     socket::Socket,
     state::{Ending, Input, Signal},
     unfenced::Unfenced,
@@ -57,16 +58,24 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         Some(metrics) => Some(bind_metrics(metrics.listen).await?),
         None => None,
     };
+    let page = match &config.page {
+        Some(page) => Some(page::Opened::new(page).await?),
+        None => None,
+    };
     privileges::reduce(root)?;
-    let listen = config.metrics.map(|metrics| metrics.listen);
+    let listen = Listening::of(&config);
     let (live, live_config) = watch::channel(Arc::new(config));
     let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
     let scraper = metrics.map(|listener| {
-        let source = shell::Source::new(fence.clone(), live_config, live_unfenced);
+        let source = shell::Source::new(fence.clone(), live_config.clone(), live_unfenced);
         tokio::spawn(telemetry::http::serve(listener, source))
     });
 
     let (send, requests) = mpsc::channel(server::MAX_CONNECTIONS as usize);
+    let page = page.map(|page| {
+        let source = page::Source::new(fence.clone(), live_config, send.clone());
+        tokio::spawn(page.serve(source))
+    });
     let server = Server::new(config_path.into(), send);
     let serving = tokio::spawn(server.clone().serve(socket));
     let interfaces = Watch::new();
@@ -77,9 +86,7 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     }
 
     serving.abort();
-    if let Some(scraper) = scraper {
-        scraper.abort();
-    }
+    scraper.into_iter().chain(page).for_each(|serving| serving.abort());
     server.drain().await;
     match ended {
         Ending::Asked => Ok(()),

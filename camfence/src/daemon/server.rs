@@ -97,12 +97,19 @@ impl Server {
             let message = format!("the daemon serves another configuration, {ours}");
             return Err(Failure::new(message, format!("name that one: --config {ours}")));
         }
-        let gone = || Failure::new("the daemon is ending", "try again");
-        let (answer, response) = oneshot::channel();
-        let asked = Asked { request: envelope.request, answer };
-        self.requests.send(asked).await.map_err(|_| gone())?;
-        response.await.map_err(|_| gone())
+        ask(&self.requests, envelope.request).await
     }
+}
+
+/// Hands a request to the daemon, and waits for the answer.
+pub(super) async fn ask(
+    requests: &mpsc::Sender<Asked>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let gone = || Failure::new("the daemon is ending", "try again");
+    let (answer, response) = oneshot::channel();
+    requests.send(Asked { request, answer }).await.map_err(|_| gone())?;
+    response.await.map_err(|_| gone())
 }
 
 /// The answer to a peer that may not ask. Its request was read: a socket that is closed with something

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     future, mem,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -26,7 +25,7 @@ use super::{
     unfenced::Unfenced,
 };
 use crate::{
-    config::Config,
+    config::{Config, Metrics, Page},
     fence::{Demand, Fence, Followed, Memory},
     operations::{self, Done, OperationError},
     telemetry::{http, metrics::Snapshot},
@@ -73,7 +72,7 @@ pub(super) struct Shell {
     answers: HashMap<RequestId, oneshot::Sender<Response>>,
     next_id: RequestId,
     live: watch::Sender<Arc<Config>>,
-    listen: Option<SocketAddr>,
+    listening: Listening,
     not_up: Option<OperationError>,
     is_up: bool,
     /// When it was heard that interfaces changed, if nobody has looked since.
@@ -82,13 +81,27 @@ pub(super) struct Shell {
     log: FollowLog,
 }
 
+/// What is served where until the daemon starts again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listening {
+    metrics: Option<Metrics>,
+    page: Option<Page>,
+}
+
+impl Listening {
+    /// As a configuration says.
+    pub(super) fn of(config: &Config) -> Self {
+        Self { metrics: config.metrics, page: config.page.clone() }
+    }
+}
+
 impl Shell {
     /// With the configuration that the metrics are read by, and where they are served.
     pub(super) fn new(
         fence: Fence,
         config_path: PathBuf,
         live: watch::Sender<Arc<Config>>,
-        listen: Option<SocketAddr>,
+        listening: Listening,
         unfenced: watch::Sender<Unfenced>,
     ) -> Self {
         Self {
@@ -99,7 +112,7 @@ impl Shell {
             answers: HashMap::new(),
             next_id: 0,
             live,
-            listen,
+            listening,
             not_up: None,
             is_up: false,
             noticed: None,
@@ -221,9 +234,8 @@ impl Shell {
         for notice in &summary.notices {
             warn!("{notice}");
         }
-        let listen = config.metrics.map(|metrics| metrics.listen);
-        if listen != self.listen {
-            warn!("[metrics] listen has changed: restart camfence run to serve metrics there");
+        if Listening::of(&config) != self.listening {
+            warn!("[metrics] or [page] has changed: restart camfence run to serve them so");
         }
         self.live.send_replace(Arc::new(config));
     }

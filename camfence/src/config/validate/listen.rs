@@ -27,8 +27,8 @@ impl Check<'_> {
             self.report(raw.listen.span(), Problem::new(what, hint));
             return None;
         }
-        let token_file = token_file.transpose()?;
-        Some(Page { listen, token_file, changes: raw.changes.unwrap_or(true) })
+        // Of one that is wrong it was said already.
+        Some(Page { listen, token_file: token_file.flatten(), changes: raw.changes.unwrap_or(true) })
     }
 
     fn listen(&mut self, written: &Text, usual_port: u16) -> Option<SocketAddr> {
