@@ -11,10 +11,12 @@ pub mod daemon;
 #[cfg(test)]
 mod docs;
 pub mod doctor;
+pub mod events;
 pub mod explain;
 pub mod fence;
 pub mod http;
 pub mod kernel;
+pub mod names;
 pub mod opening;
 pub mod operations;
 pub mod page;

@@ -8,6 +8,7 @@ mod check;
 mod close;
 mod doctor;
 mod down;
+mod events;
 mod explain;
 mod failure;
 mod generate;
@@ -86,6 +87,8 @@ enum Verb {
     Status,
     /// List the unknown sources that were seen last on ports with a policy for them
     Unknown,
+    /// Say what happens: first contacts, drops, unknown sources, openings, ports
+    Events(events::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
     /// Capture frames of cameras, each with what became of it
@@ -149,7 +152,8 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
-        Verb::Ledger(arguments) => ledger::run(options, arguments),
+        Verb::Events(arguments) => events::run(options, arguments).await,
+        Verb::Ledger(arguments) => ledger::run(options, arguments).await,
         Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,

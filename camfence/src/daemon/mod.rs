@@ -7,10 +7,12 @@
 pub mod client;
 mod error;
 mod follow_log;
+mod listen;
 mod notify;
 mod page;
 mod privileges;
 pub mod protocol;
+mod reading;
 mod server;
 mod shell;
 mod socket;
@@ -22,7 +24,8 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal as Arrivals, SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
+    task::JoinHandle,
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
@@ -34,14 +37,16 @@ pub use self::{
 };
 use self::{
     notify::Manager,
+    reading::Sources,
     server::{Asked, Server},
-    shell::{Listening, Shell},
+    shell::{Listening, Shell, Told},
     socket::Socket,
     state::{Ending, Input, Signal},
     unfenced::Unfenced,
 };
 use crate::{
-    config::Config, fence::Fence, kernel::netlink::Watch, operations::OperationError, telemetry,
+    config::Config, events::deny, fence::Fence, kernel::netlink::Watch, operations::OperationError,
+    telemetry,
 };
 
 /// How often it is looked whether ports are as they were left, though nobody said that they changed:
@@ -66,27 +71,41 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let listen = Listening::of(&config);
     let (live, live_config) = watch::channel(Arc::new(config));
     let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
-    let scraper = metrics.map(|listener| {
-        let source = shell::Source::new(fence.clone(), live_config.clone(), live_unfenced);
-        tokio::spawn(telemetry::http::serve(listener, source))
-    });
+    let (sources, changed) = (Sources::default(), Arc::new(Notify::new()));
+    let context = listen::Context {
+        fence: fence.clone(),
+        sources: sources.clone(),
+        config: live_config.clone(),
+        changed: Arc::clone(&changed),
+    };
+    let mut tasks = vec![
+        tokio::spawn(listen::listen(context.clone())),
+        tokio::spawn(listen::sum_drops(context)),
+        tokio::spawn(deny::log_drops(sources.hub.clone(), live_config.clone())),
+    ];
+    if let Some(listener) = metrics {
+        let hub = sources.hub.clone();
+        let source = shell::Source::new(fence.clone(), live_config.clone(), live_unfenced, hub);
+        tasks.push(tokio::spawn(telemetry::http::serve(listener, source)));
+    }
 
     let (send, requests) = mpsc::channel(server::MAX_CONNECTIONS as usize);
-    let page = page.map(|page| {
-        let source = page::Source::new(fence.clone(), live_config, send.clone());
-        tokio::spawn(page.serve(source))
-    });
-    let server = Server::new(config_path.into(), send);
+    if let Some(page) = page {
+        let source = page::Source::new(fence.clone(), live_config, send.clone(), sources.clone());
+        tasks.push(tokio::spawn(page.serve(source)));
+    }
+    let server = Server::new(config_path.into(), send, sources.clone());
     let serving = tokio::spawn(server.clone().serve(socket));
     let interfaces = Watch::new();
-    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced);
+    let told = Told { hub: sources.hub, changed };
+    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced, told);
     let ended = serve(&mut shell, signals, requests, interfaces).await;
     if ended == Ending::Asked {
         notify::stopping();
     }
 
     serving.abort();
-    scraper.into_iter().chain(page).for_each(|serving| serving.abort());
+    tasks.iter().for_each(JoinHandle::abort);
     server.drain().await;
     match ended {
         Ending::Asked => Ok(()),

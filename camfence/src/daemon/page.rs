@@ -1,6 +1,9 @@
 //! What the page needs of the daemon.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, PoisonError},
+};
 
 use camfence_common::mac::Mac;
 use tokio::{
@@ -14,13 +17,14 @@ use tracing::info;
 use super::{
     error::DaemonError,
     protocol::{Failure, Request, Response},
+    reading::Sources,
     server::{self, Asked},
 };
 use crate::{
     config::{Config, Page},
     fence::{Fence, FenceError},
     kernel::clock,
-    page::{self, MOST_FLOWS, Unknown, View, session::Door},
+    page::{self, MOST_EVENTS, MOST_FLOWS, Told, Unknown, View, session::Door},
     telemetry::{
         ledger::{Ledger, Selection},
         now::Now,
@@ -59,6 +63,7 @@ pub(super) struct Source {
     fence: Fence,
     config: watch::Receiver<Arc<Config>>,
     requests: mpsc::Sender<Asked>,
+    sources: Sources,
 }
 
 impl Source {
@@ -67,8 +72,9 @@ impl Source {
         fence: Fence,
         config: watch::Receiver<Arc<Config>>,
         requests: mpsc::Sender<Asked>,
+        sources: Sources,
     ) -> Self {
-        Self { fence, config, requests }
+        Self { fence, config, requests, sources }
     }
 
     /// Does work on a thread of its own: reading of very many cameras takes a while.
@@ -88,11 +94,17 @@ impl Source {
 
 impl page::Source for Source {
     async fn view(&self) -> Result<View, Failure> {
-        let runtime = Handle::current();
-        self.read(move |fence, config| runtime.block_on(view(fence, config))).await
+        let (runtime, hub) = (Handle::current(), self.sources.hub.clone());
+        self.read(move |fence, config| {
+            let view = runtime.block_on(view(fence, config))?;
+            let events = hub.last(MOST_EVENTS);
+            Ok(View { events: events.iter().map(|event| Told::new(event)).collect(), ..view })
+        })
+        .await
     }
 
     async fn ledger(&self, mac: Mac) -> Result<Option<Ledger>, Failure> {
+        let names = Arc::clone(&self.sources.names);
         self.read(move |fence, config| {
             if !config.cameras.iter().any(|camera| camera.mac == mac) {
                 return Ok(None);
@@ -101,6 +113,10 @@ impl page::Source for Source {
             let selection = Selection { mac: Some(mac), ..Selection::default() };
             let mut ledger = Ledger::new(&contents, config, selection, Now::awake());
             ledger.entries.truncate(MOST_FLOWS);
+            let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+            for entry in &mut ledger.entries {
+                entry.name = names.of(mac, entry.peer).cloned();
+            }
             Ok(Some(ledger))
         })
         .await
@@ -113,13 +129,14 @@ impl page::Source for Source {
 
 async fn view(fence: &Fence, config: &Config) -> Result<View, FenceError> {
     let standing = fence.read(config).await?;
+    let now = Now::awake();
     let clock_ms = u64::try_from(clock::awake().as_millis()).unwrap_or(u64::MAX);
     let sightings = fence.sightings().await?;
     let unknown = UnknownReport::new(&sightings.seen, Now::since_boot());
     let profiles = config.profiles.iter().map(|profile| profile.name.clone()).collect();
     Ok(View::new(
         clock_ms,
-        StatusReport::new(config, &standing),
+        StatusReport::new(config, &standing, now),
         profiles,
         Unknown::new(sightings.watched, unknown),
     ))

@@ -1,16 +1,17 @@
 //! Carries out what the state machine decides, and says so in the log.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future, mem,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
 };
 
+use camfence_common::mac::Mac;
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, oneshot, watch},
+    sync::{Mutex, Notify, oneshot, watch},
     task::{JoinHandle, spawn_blocking},
 };
 use tracing::{error, info, warn};
@@ -18,14 +19,16 @@ use tracing::{error, info, warn};
 use super::{
     error::DaemonError,
     follow_log::FollowLog,
+    listen::now_event,
     notify,
-    protocol::{Failure, Response, Summary},
+    protocol::{Failure, OpenedSummary, Response, Summary},
     server::Asked,
     state::{Change, Command, Ending, Input, RequestId, State},
     unfenced::Unfenced,
 };
 use crate::{
     config::{Config, Metrics, Page},
+    events::{Event, Hub, Kind},
     fence::{Demand, Fence, Followed, Memory},
     operations::{self, Done, OperationError},
     telemetry::{http, metrics::Snapshot},
@@ -36,6 +39,12 @@ const MOST_LINES: usize = 20;
 
 /// What taking the fence down is called.
 const DOWN: &str = "down";
+
+/// What putting it up is called.
+const UP: &str = "up";
+
+/// What bringing it in line is called.
+const RELOAD: &str = "reload";
 
 /// What following interfaces is called.
 const FOLLOW: &str = "follow";
@@ -79,6 +88,15 @@ pub(super) struct Shell {
     noticed: Option<Instant>,
     memory: Memory,
     log: FollowLog,
+    told: Told,
+}
+
+/// Where it is told what was done.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) hub: Hub,
+    /// Told after every change.
+    pub(super) changed: Arc<Notify>,
 }
 
 /// What is served where until the daemon starts again.
@@ -103,6 +121,7 @@ impl Shell {
         live: watch::Sender<Arc<Config>>,
         listening: Listening,
         unfenced: watch::Sender<Unfenced>,
+        told: Told,
     ) -> Self {
         Self {
             fence,
@@ -117,7 +136,8 @@ impl Shell {
             is_up: false,
             noticed: None,
             memory: Memory::default(),
-            log: FollowLog::new(unfenced),
+            log: FollowLog::new(unfenced, told.hub.clone()),
+            told,
         }
     }
 
@@ -159,6 +179,7 @@ impl Shell {
         let outcome = (&mut under_way.end).await;
         let (what, begun) = (mem::take(&mut under_way.what), under_way.begun);
         self.under_way = None;
+        self.told.changed.notify_one();
         let outcome = outcome.map(|(memory, outcome)| {
             self.memory = memory;
             outcome
@@ -172,6 +193,10 @@ impl Shell {
                 info!("{what}: done");
                 if what == DOWN {
                     notify::status("taken down on request");
+                    self.told.hub.tell(now_event(Kind::Down));
+                }
+                if let Some(opened) = &summary.opened {
+                    self.told.hub.tell(opened_event(opened));
                 }
                 Ok(summary)
             }
@@ -237,7 +262,26 @@ impl Shell {
         if Listening::of(&config) != self.listening {
             warn!("[metrics] or [page] has changed: restart camfence run to serve them so");
         }
-        self.live.send_replace(Arc::new(config));
+        let config = Arc::new(config);
+        let before = self.live.send_replace(Arc::clone(&config));
+        self.tell_live(what, &before, &config);
+    }
+
+    fn tell_live(&self, what: &str, before: &Config, now: &Config) {
+        match what {
+            UP => self.told.hub.tell(now_event(Kind::Up)),
+            RELOAD => self.told.hub.tell(now_event(Kind::Reloaded)),
+            _ => {}
+        }
+        for (kind, these, those) in
+            [(Kind::CameraAdded, now, before), (Kind::CameraRemoved, before, now)]
+        {
+            let known: HashSet<Mac> = those.cameras.iter().map(|camera| camera.mac).collect();
+            for camera in these.cameras.iter().filter(|camera| !known.contains(&camera.mac)) {
+                let event = now_event(kind).mac(camera.mac);
+                self.told.hub.tell(Event { camera: Some(camera.name.clone()), ..event });
+            }
+        }
     }
 
     fn failed(&mut self, what: &str, error: OperationError) -> Failure {
@@ -290,15 +334,26 @@ async fn make(
 
 fn describe(change: &Change) -> String {
     match change {
-        Change::Up => "up".into(),
+        Change::Up => UP.into(),
         Change::Down => DOWN.into(),
         Change::Follow => FOLLOW.into(),
-        Change::Reload => "reload".into(),
+        Change::Reload => RELOAD.into(),
         Change::Add(camera) => format!("add {} as {:?}", camera.mac, camera.name),
         Change::Remove(camera) => format!("remove {camera:?}"),
         Change::Open(camera, Some(time)) => format!("open {camera:?} for {time}"),
         Change::Open(camera, None) => format!("close {camera:?}"),
     }
+}
+
+fn opened_event(opened: &OpenedSummary) -> Event {
+    let (kind, by) = match opened.open_seconds {
+        Some(_) => (Kind::Opened, None),
+        None => (Kind::Closed, Some("request".into())),
+    };
+    // At most a day.
+    let seconds = opened.open_seconds.and_then(|seconds| u32::try_from(seconds).ok());
+    let (camera, mac) = (Some(opened.camera.clone()), Some(opened.mac.clone()));
+    Event { camera, mac, by, seconds: seconds.map(Into::into), ..now_event(kind) }
 }
 
 /// What a change has led to, on one line.
@@ -323,6 +378,7 @@ pub(super) struct Source {
     fence: Fence,
     config: watch::Receiver<Arc<Config>>,
     unfenced: watch::Receiver<Unfenced>,
+    hub: Hub,
     /// One reading at a time is enough.
     reading: Arc<Mutex<()>>,
 }
@@ -333,8 +389,9 @@ impl Source {
         fence: Fence,
         config: watch::Receiver<Arc<Config>>,
         unfenced: watch::Receiver<Unfenced>,
+        hub: Hub,
     ) -> Self {
-        Self { fence, config, unfenced, reading: Arc::default() }
+        Self { fence, config, unfenced, hub, reading: Arc::default() }
     }
 }
 
@@ -343,11 +400,11 @@ impl http::Source for Source {
         let reading = Arc::clone(&self.reading).lock_owned().await;
         let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
         let unfenced = self.unfenced.borrow().totals(Instant::now());
-        let runtime = Handle::current();
+        let (runtime, counts) = (Handle::current(), self.hub.counts());
         let read = spawn_blocking(move || {
             let standing = runtime.block_on(fence.read(&config));
             drop(reading);
-            standing.map(|standing| Snapshot::new(&config, standing, unfenced))
+            standing.map(|standing| Snapshot::new(&config, standing, unfenced, counts))
         });
         read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }

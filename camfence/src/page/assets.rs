@@ -23,7 +23,7 @@ macro_rules! script {
     };
 }
 
-const FILES: [File; 14] = [
+const FILES: [File; 15] = [
     ("/", HTML, include_str!("assets/index.html")),
     ("/page.css", CSS, include_str!("assets/page.css")),
     ("/icon.svg", SVG, include_str!("assets/icon.svg")),
@@ -32,6 +32,7 @@ const FILES: [File; 14] = [
     script!("detail.js"),
     script!("dialogs.js"),
     script!("dom.js"),
+    script!("events.js"),
     script!("events.js"),
     script!("format.js"),
     script!("page.js"),

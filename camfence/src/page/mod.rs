@@ -25,7 +25,9 @@ use camfence_common::mac::Mac;
 use tokio::net::TcpListener;
 
 use self::{paced::Paced, session::Door};
-pub use self::view::{MOST_CAMERAS, MOST_FLOWS, MOST_UNKNOWN, Unknown, View};
+pub use self::view::{
+    MOST_CAMERAS, MOST_EVENTS, MOST_FLOWS, MOST_UNKNOWN, Told, Unknown, View,
+};
 use crate::{
     admission::Served,
     daemon::protocol::{Failure, Request, Response},

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use crate::telemetry::{
-    report::StatusReport,
-    unknown::{SeenReport, UnknownReport},
+use crate::{
+    events::Event,
+    telemetry::{
+        report::StatusReport,
+        unknown::{SeenReport, UnknownReport},
+    },
 };
 
 /// Cameras that are shown; those at the beginning of the configuration.
@@ -15,6 +18,9 @@ pub const MOST_UNKNOWN: usize = 64;
 
 /// Flows of a camera that are shown; those seen last.
 pub const MOST_FLOWS: usize = 256;
+
+/// Events that are shown; the last.
+pub const MOST_EVENTS: usize = 30;
 
 /// The fence at a moment.
 #[derive(Debug, Clone, Serialize)]
@@ -30,6 +36,29 @@ pub struct View {
     pub profiles: Vec<String>,
     /// Unknown sources.
     pub unknown: Unknown,
+    /// What happened last, the last first.
+    pub events: Vec<Told>,
+}
+
+/// An event in words.
+#[derive(Debug, Clone, Serialize)]
+pub struct Told {
+    /// Its number.
+    pub seq: u64,
+    /// When: RFC 3339, UTC.
+    pub time: String,
+    /// Whom it is about.
+    pub subject: String,
+    /// What happened.
+    pub text: String,
+}
+
+impl Told {
+    /// Tells an event.
+    pub fn new(event: &Event) -> Self {
+        let (subject, text) = (event.subject().to_owned(), event.to_string());
+        Self { seq: event.seq, time: event.time.clone(), subject, text }
+    }
 }
 
 /// Unknown sources on ports that have a policy for them.
@@ -52,7 +81,7 @@ impl View {
         unknown: Unknown,
     ) -> Self {
         let more_cameras = shorten(&mut status.cameras, MOST_CAMERAS);
-        Self { clock_ms, status, more_cameras, profiles, unknown }
+        Self { clock_ms, status, more_cameras, profiles, unknown, events: Vec::new() }
     }
 }
 

@@ -5,6 +5,7 @@ import { Cameras } from "./cameras.js";
 import { Detail } from "./detail.js";
 import * as dialogs from "./dialogs.js";
 import { byId, el, List, setText } from "./dom.js";
+import { Events } from "./events.js";
 import { Ports, problems } from "./ports.js";
 import { Rates } from "./rates.js";
 import { Unknown } from "./unknown.js";
@@ -29,7 +30,7 @@ class Page {
     };
     const add = changes && ((mac) => dialogs.add(mac, this.profiles, again));
     this.cameras = new Cameras(this.rates, act);
-    this.parts = [this.cameras, new Ports(), new Unknown(add)];
+    this.parts = [this.cameras, new Ports(), new Unknown(add), new Events()];
     this.detail = new Detail();
     byId("add").hidden = !changes;
     byId("add").addEventListener("click", () => add(""));

@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{fence::Standing, http::MAX_REQUEST_BYTES};
+use crate::{events::hub::Counts, fence::Standing, http::MAX_REQUEST_BYTES};
 
 #[derive(Clone)]
 struct Fake(Result<(), String>);
@@ -17,7 +17,7 @@ impl Source for Fake {
         self.0.clone()?;
         let config = crate::config::Config::parse("camfence.toml".as_ref(), "[fence]\n").unwrap();
         let standing = Standing { ports: vec![], cameras: BTreeMap::new() };
-        Ok(Snapshot::new(&config, standing, BTreeMap::new()))
+        Ok(Snapshot::new(&config, standing, BTreeMap::new(), Counts::default()))
     }
 }
 
