@@ -61,7 +61,9 @@ impl DaemonError {
             Self::Page { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
                 Some("choose another port: [page] listen = \"127.0.0.1:9478\"".into())
             }
-            Self::Page { .. } => Some("it must be an address of this machine: [page] listen = …".into()),
+            Self::Page { .. } => {
+                Some("it must be an address of this machine: [page] listen = …".into())
+            }
             Self::Door(error) => error.hint(),
             Self::Signals(_) | Self::Privileges(_) => None,
             Self::Crashed => {

@@ -192,10 +192,7 @@ async fn ask<S: Source>(visit: &Visit<S>, request: Request) -> Response {
 const fn is_offered(request: &Request) -> bool {
     matches!(
         request,
-        Request::Add { .. }
-            | Request::Remove { .. }
-            | Request::Open { .. }
-            | Request::Close { .. }
+        Request::Add { .. } | Request::Remove { .. } | Request::Open { .. } | Request::Close { .. }
     )
 }
 
@@ -211,9 +208,10 @@ fn forged(visitor: &SignedIn, headers: &HeaderMap) -> Option<Response> {
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = cookies.flat_map(|cookies| cookies.split(';'));
-    pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(
-        |(_, value)| value,
-    )
+    pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
 }
 
 /// For this page alone, out of reach of scripts, and never sent from elsewhere.

@@ -140,9 +140,7 @@ mod tests {
         let others = OWN.into_iter().filter(|(other, _)| *other != name);
         let headers = others.chain(value.map(|value| (name, value)));
         headers
-            .map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
-            })
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect()
     }
 

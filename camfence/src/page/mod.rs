@@ -24,10 +24,8 @@ use axum::{
 use camfence_common::mac::Mac;
 use tokio::net::TcpListener;
 
+pub use self::view::{MOST_CAMERAS, MOST_EVENTS, MOST_FLOWS, MOST_UNKNOWN, Told, Unknown, View};
 use self::{paced::Paced, session::Door};
-pub use self::view::{
-    MOST_CAMERAS, MOST_EVENTS, MOST_FLOWS, MOST_UNKNOWN, Told, Unknown, View,
-};
 use crate::{
     admission::Served,
     daemon::protocol::{Failure, Request, Response},
@@ -96,4 +94,4 @@ fn router<S: Source>(visit: Visit<S>) -> Router {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -28,7 +28,11 @@ impl Check<'_> {
             return None;
         }
         // Of one that is wrong it was said already.
-        Some(Page { listen, token_file: token_file.flatten(), changes: raw.changes.unwrap_or(true) })
+        Some(Page {
+            listen,
+            token_file: token_file.flatten(),
+            changes: raw.changes.unwrap_or(true),
+        })
     }
 
     fn listen(&mut self, written: &Text, usual_port: u16) -> Option<SocketAddr> {
