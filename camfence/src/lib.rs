@@ -24,3 +24,5 @@ pub mod policy;
 pub mod printable;
 pub mod replay;
 pub mod telemetry;
+pub mod top;
+pub mod units;

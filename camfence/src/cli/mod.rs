@@ -22,6 +22,7 @@ mod remove;
 mod replay;
 mod run;
 mod status;
+mod top;
 mod unknown;
 mod up;
 
@@ -85,6 +86,8 @@ enum Verb {
     List,
     /// Say what is fenced, and what was passed and dropped
     Status,
+    /// Show on a whole screen what goes on, and open, close and add cameras there
+    Top,
     /// List the unknown sources that were seen last on ports with a policy for them
     Unknown,
     /// Say what happens: first contacts, drops, unknown sources, openings, ports
@@ -151,6 +154,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Close(arguments) => close::run(options, arguments).await,
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
+        Verb::Top => top::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Events(arguments) => events::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments).await,

@@ -95,7 +95,7 @@ pub(super) struct Shell {
 #[derive(Clone)]
 pub(super) struct Told {
     pub(super) hub: Hub,
-    /// Told after every change.
+    /// Told when maps or openings may be others.
     pub(super) changed: Arc<Notify>,
 }
 
@@ -179,13 +179,19 @@ impl Shell {
         let outcome = (&mut under_way.end).await;
         let (what, begun) = (mem::take(&mut under_way.what), under_way.begun);
         self.under_way = None;
-        self.told.changed.notify_one();
         let outcome = outcome.map(|(memory, outcome)| {
             self.memory = memory;
             outcome
         });
+        // Following changes neither maps nor openings unless it mends them.
+        if what != FOLLOW {
+            self.told.changed.notify_one();
+        }
         match outcome {
             Ok(Ok(Outcome::Followed(followed))) => {
+                if followed.repaired.is_some() {
+                    self.told.changed.notify_one();
+                }
                 self.log.followed(begun, &followed);
                 Ok(Summary::default())
             }
