@@ -60,7 +60,7 @@ fn everything_has_a_name() -> Result<()> {
     visit(&mut browser)?;
     browser.eval("document.querySelector('#add').click()")?;
     let unnamed = "[...document.querySelectorAll('input, select, button, a, dialog, section, article')]\
-        .filter((node) => !(node.labels?.length || node.getAttribute('aria-label') \
+        .filter((node) => !(node.hidden || node.labels?.length || node.getAttribute('aria-label') \
             || document.getElementById(node.getAttribute('aria-labelledby')) || node.textContent.trim()))\
         .map((node) => node.outerHTML)";
     let unnamed = browser.eval(unnamed)?;

@@ -39,7 +39,8 @@ fn shows(browser: &mut Browser, counted: &Value) -> Result<bool> {
     Ok(counts.iter().all(|(key, of)| {
         let number = |name: &str| json!(of[name].to_string());
         let text = shown[key][2].as_str().unwrap_or_default();
-        let digits: String = text.split(' ').next().unwrap_or_default().replace(',', "");
+        let digits: String =
+            text.split(char::is_whitespace).next().unwrap_or_default().replace(',', "");
         shown[key][0] == number("packets")
             && shown[key][1] == number("bytes")
             && json!(digits) == number("packets")
@@ -95,7 +96,8 @@ fn rates_are_those_of_the_counters() -> Result<()> {
         std::thread::sleep(Duration::from_millis(200));
         let text = browser.eval(rate)?;
         let text = text.as_str().unwrap_or_default();
-        let rate: f64 = text.split(' ').next().unwrap_or_default().parse().unwrap_or(0.0);
+        let rate: f64 =
+            text.split(char::is_whitespace).next().unwrap_or_default().parse().unwrap_or(0.0);
         if (40.0..=55.0).contains(&rate) {
             break;
         }

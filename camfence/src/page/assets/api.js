@@ -8,6 +8,9 @@ export class Refusal extends Error {
   }
 }
 
+// A refusal with its hint.
+export const worded = ({ message, hint }) => [message, hint].filter(Boolean).join(": ");
+
 let csrf = "";
 
 const ask = async (path, options) => {

@@ -1,7 +1,7 @@
 // The cameras, a card each.
 
 import { button, byId, el, List, setText } from "./dom.js";
-import { ago, bytes, count, countdown, packets, scaled } from "./format.js";
+import { ago, count, countdown, scaled, tally } from "./format.js";
 import { Sparkline } from "./rates.js";
 
 const DIRECTIONS = [["outbound", "From it"], ["inbound", "To it"]];
@@ -14,7 +14,8 @@ export class Cameras {
   }
 
   update(view) {
-    this.list.update(view.cameras);
+    const isWhole = view.interfaces.length > 0 && view.interfaces.every(({ enforcing }) => enforcing);
+    this.list.update(view.cameras.map((camera) => ({ ...camera, isWhole })));
     setText(byId("more-cameras"), moreCameras(view));
   }
 }
@@ -24,6 +25,18 @@ const moreCameras = ({ cameras, more_cameras: more }) => {
     return "No camera is registered.";
   }
   return more > 0 ? `${count(more)} more are not shown; camfence status has them.` : "";
+};
+
+const FENCED = "fenced";
+
+const state = ({ open_seconds: seconds, mode, isWhole }) => {
+  if (seconds !== undefined) {
+    return `open, closes in ${countdown(seconds)}`;
+  }
+  if (mode === "audit") {
+    return "audit: nothing is dropped";
+  }
+  return isWhole ? FENCED : "not fenced everywhere";
 };
 
 class Card {
@@ -66,10 +79,9 @@ class Card {
   update(camera) {
     this.camera = camera;
     const isOpen = camera.open_seconds !== undefined;
-    const isAudited = camera.mode === "audit";
     setText(this.name, camera.name);
-    setText(this.state, isOpen ? `open, closes in ${countdown(camera.open_seconds)}` : isAudited ? "audit: drops nothing" : "fenced");
-    this.state.className = isOpen || isAudited ? "badge attention" : "badge";
+    setText(this.state, state(camera));
+    this.state.className = state(camera) === FENCED ? "badge" : "badge attention";
     const seen = camera.last_seen ? `seen ${ago(camera.last_seen)}` : "not seen yet";
     setText(this.facts, `${camera.mac} · profile ${camera.profile} · ${seen}`);
     this.updateCounts(camera);
@@ -94,7 +106,7 @@ class Card {
         const cell = this.counts[row][column];
         Object.assign(cell.dataset, of);
         cell.title = `${count(of.bytes)} bytes`;
-        setText(cell, `${packets(of.packets)}, ${bytes(of.bytes)}`);
+        setText(cell, tally(of));
       });
     });
   }

@@ -1,6 +1,6 @@
 // What is asked before something changes.
 
-import { change } from "./api.js";
+import { change, worded } from "./api.js";
 import { button, byId, el, setText } from "./dom.js";
 
 // Shows a form; what it asks for is sent when it is submitted, and the dialog stays if that is refused.
@@ -19,7 +19,7 @@ const show = (title, fields, verb, request, done) => {
       dialog.close();
       done();
     } catch (refusal) {
-      setText(problem, [refusal.message, refusal.hint].filter(Boolean).join(": "));
+      setText(problem, worded(refusal));
     }
     submit.disabled = false;
   });
@@ -39,6 +39,7 @@ export const open = ({ name, mac }, done) => {
   ];
   const request = () => ({ verb: "open", camera: mac, seconds: Math.round(Number(minutes.value) * 60) });
   show(`Open the fence for ${name}`, fields, "Open", request, done);
+  minutes.select();
 };
 
 export const remove = ({ name, mac }, done) => {

@@ -85,7 +85,7 @@ export class Table {
 
 const row = (columns, first) => {
   const cells = columns.map(({ title, right, node }) =>
-    el("td", { role: "cell", class: right && "right", "data-title": title }, ...(node ? [node(first)] : [])));
+    el("td", { role: "cell", class: right && "right", "data-title": !node && title }, ...(node ? [node(first)] : [])));
   const update = (item) => columns.forEach(({ text }, index) => {
     if (text) {
       setText(cells[index], text(item));

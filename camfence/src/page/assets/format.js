@@ -1,4 +1,6 @@
-// Numbers and times for people.
+// Numbers and times for people. A number stays on a line with its unit.
+
+const TOGETHER = "\u00a0";
 
 const whole = new Intl.NumberFormat("en");
 const PREFIXES = ["", "k", "M", "G", "T", "P"];
@@ -13,12 +15,13 @@ export const scaled = (number, unit) => {
     prefix += 1;
   }
   const digits = prefix === 0 && Number.isInteger(number) ? 0 : number < 99.95 ? 1 : 0;
-  return `${number.toFixed(digits)} ${PREFIXES[prefix]}${unit}`;
+  return number.toFixed(digits) + TOGETHER + PREFIXES[prefix] + unit;
 };
 
 export const bytes = (number) => scaled(number, "B");
 
-export const packets = (number) => `${count(number)} ${number === 1 ? "packet" : "packets"}`;
+export const packets = (number) =>
+  count(number) + TOGETHER + (number === 1 ? "packet" : "packets");
 
 export const tally = (of) => `${packets(of.packets)}, ${bytes(of.bytes)}`;
 
@@ -38,7 +41,7 @@ const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 export const ago = (time) => {
   const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / 1000));
   const [length, unit] = UNITS.find(([length]) => seconds >= length) ?? UNITS[3];
-  return `${Math.floor(seconds / length)} ${unit} ago`;
+  return [Math.floor(seconds / length), unit, "ago"].join(TOGETHER);
 };
 
 export const clock = (time) => new Date(time).toLocaleTimeString("en-GB");

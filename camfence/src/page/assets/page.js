@@ -1,6 +1,7 @@
 // The page: asks for a reading every second while somebody looks, and shows it.
 
 import * as api from "./api.js";
+import { worded } from "./api.js";
 import { Cameras } from "./cameras.js";
 import { Detail } from "./detail.js";
 import * as dialogs from "./dialogs.js";
@@ -13,6 +14,8 @@ import { Unknown } from "./unknown.js";
 const SECOND = 1000;
 
 const warnings = new List(byId("warnings"), (text) => text, (text) => ({ node: el("p", {}, text), update() {} }));
+
+const warn = (texts) => warnings.update([...new Set(texts)]);
 
 const shownCamera = () => /^#camera=([0-9a-f:]{17})$/.exec(location.hash)?.[1];
 
@@ -56,12 +59,14 @@ class Page {
     try {
       const view = await api.view();
       await this.show(view);
-      warnings.update([...new Set(problems(view))]);
+      byId("main").classList.remove("stale");
+      warn(problems(view));
     } catch (refusal) {
       if (refusal.status === 401) {
         location.reload();
       }
-      warnings.update([[refusal.message, refusal.hint].filter(Boolean).join(": ")]);
+      warn([worded(refusal)]);
+      byId("main").classList.add("stale");
     }
   }
 
@@ -81,7 +86,7 @@ class Page {
       await api.change(request);
       await this.refresh();
     } catch (refusal) {
-      warnings.update([[refusal.message, refusal.hint].filter(Boolean).join(": ")]);
+      warn([worded(refusal)]);
     }
   }
 
@@ -113,7 +118,7 @@ const signIn = () => new Promise((resolve) => {
       form.hidden = true;
       resolve(session);
     } catch (refusal) {
-      setText(form.querySelector(".problem"), [refusal.message, refusal.hint].filter(Boolean).join(": "));
+      setText(form.querySelector(".problem"), worded(refusal));
     }
   });
 });
@@ -125,7 +130,7 @@ const enter = async () => {
     if (refusal.status === 401) {
       return signIn();
     }
-    warnings.update([[refusal.message, refusal.hint].filter(Boolean).join(": ")]);
+    warn([worded(refusal)]);
     await sleep(SECOND);
     return enter();
   }
