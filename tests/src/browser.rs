@@ -1,4 +1,4 @@
-//! Chromium without a window, inside a namespace, driven over the pipe of its DevTools protocol.
+//! Chromium without a window, inside a namespace, driven over the pipe of its `DevTools` protocol.
 //!
 //! What it said on its console, what it asked for and what its policies refused is kept, for the test to
 //! look at.
@@ -93,18 +93,18 @@ impl Browser {
     }
 
     fn attach(&mut self) -> Result<()> {
-        let target = self.call("Target.createTarget", json!({"url": "about:blank"}))?;
+        let target = self.call("Target.createTarget", &json!({"url": "about:blank"}))?;
         let arguments = json!({"targetId": target["targetId"], "flatten": true});
-        let session = self.call("Target.attachToTarget", arguments)?;
-        self.session = session["sessionId"].as_str().context("no session")?.to_owned();
+        let session = self.call("Target.attachToTarget", &arguments)?;
+        session["sessionId"].as_str().context("no session")?.clone_into(&mut self.session);
         for domain in ["Page", "Runtime", "Network", "Log"] {
-            self.call(&format!("{domain}.enable"), json!({}))?;
+            self.call(&format!("{domain}.enable"), &json!({}))?;
         }
         Ok(())
     }
 
     /// Calls a method of the protocol.
-    pub fn call(&mut self, method: &str, parameters: Value) -> Result<Value> {
+    pub fn call(&mut self, method: &str, parameters: &Value) -> Result<Value> {
         self.next += 1;
         let id = self.next;
         let mut message = json!({"id": id, "method": method, "params": parameters});
@@ -129,7 +129,7 @@ impl Browser {
 
     /// Goes to an address. That it cannot be reached is an error.
     pub fn go(&mut self, url: &str) -> Result<()> {
-        let went = self.call("Page.navigate", json!({"url": url}))?;
+        let went = self.call("Page.navigate", &json!({"url": url}))?;
         ensure!(went.get("errorText").is_none(), "{url}: {}", went["errorText"]);
         self.wait("document.readyState === \"complete\"")
     }
@@ -138,7 +138,7 @@ impl Browser {
     pub fn eval(&mut self, expression: &str) -> Result<Value> {
         let arguments =
             json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let mut answer = self.call("Runtime.evaluate", arguments)?;
+        let mut answer = self.call("Runtime.evaluate", &arguments)?;
         if let Some(exception) = answer.get("exceptionDetails") {
             bail!("{expression}: {exception}");
         }
@@ -173,7 +173,7 @@ impl Browser {
             if kind == "keyDown" && !text.is_empty() {
                 event["text"] = json!(text);
             }
-            self.call("Input.dispatchKeyEvent", event)?;
+            self.call("Input.dispatchKeyEvent", &event)?;
         }
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Browser {
 
     /// Types text where the focus is.
     pub fn type_text(&mut self, text: &str) -> Result<()> {
-        self.call("Input.insertText", json!({"text": text}))?;
+        self.call("Input.insertText", &json!({"text": text}))?;
         Ok(())
     }
 
@@ -202,10 +202,10 @@ impl Browser {
         let mobile = width < 600;
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
-        self.call("Emulation.setDeviceMetricsOverride", size)?;
+        self.call("Emulation.setDeviceMetricsOverride", &size)?;
         let scheme = if dark { "dark" } else { "light" };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.call("Emulation.setEmulatedMedia", features)?;
+        self.call("Emulation.setEmulatedMedia", &features)?;
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl Browser {
     pub fn screenshot(&mut self, name: &str) -> Result<()> {
         let Some(directory) = env::var_os("CAMFENCE_SCREENSHOTS") else { return Ok(()) };
         let arguments = json!({"format": "png", "captureBeyondViewport": true});
-        let picture = self.call("Page.captureScreenshot", arguments)?;
+        let picture = self.call("Page.captureScreenshot", &arguments)?;
         let data = picture["data"].as_str().context("no picture")?;
         fs::create_dir_all(&directory)?;
         fs::write(Path::new(&directory).join(format!("{name}.png")), from_base64(data)?)?;
@@ -238,7 +238,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // It ends by itself when nobody holds the pipe any more; both fail if it has.
-        let _ = self.call("Browser.close", json!({}));
+        let _ = self.call("Browser.close", &json!({}));
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

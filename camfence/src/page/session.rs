@@ -92,7 +92,8 @@ impl Secret {
         if getrandom(&mut bytes, GetRandomFlags::empty())? != bytes.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        Ok(Self(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()))
     }
 
     /// In a time that does not tell how much of it is right.
