@@ -216,7 +216,12 @@ fn defaults() -> String {
     let (fence, profile, camera) = (&config.fence, &config.profiles[0], &config.cameras[0]);
     assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
     assert!(profile.allow.is_empty() && camera.addresses.is_empty());
-    assert!(!profile.local.auto && config.metrics.is_none() && config.log.is_none());
+    assert!(
+        !profile.local.auto
+            && config.metrics.is_none()
+            && config.page.is_none()
+            && config.log.is_none()
+    );
     assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
     let dns = match &profile.dns {
         Dns::Pass => "pass",
@@ -299,6 +304,9 @@ fn defaults() -> String {
             "with the one before it, a month of a talkative camera",
         ),
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
+        row("`[page]` `listen`", nothing(), "the same"),
+        row("`token_file`", nothing(), "on loopback only who is on this machine sees the page"),
+        row("`changes`", code(true), "a page is for opening the fence as much as for looking"),
     ];
     table(&["key", "default", "why"], rows)
 }
