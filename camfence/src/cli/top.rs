@@ -10,9 +10,15 @@ use std::{
 use anyhow::Context as _;
 use camfence::{
     config::{Config, edit::NewCamera},
-    daemon::protocol::{Failure, Request},
+    daemon::{
+        client,
+        protocol::{Failure, Request},
+    },
+    events::Event as Happening,
     fence::Fence,
+    names::NameLine,
     operations,
+    printable::Printable,
     telemetry::{
         ledger::{Ledger, Selection},
         now::Now,
@@ -30,13 +36,20 @@ use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyM
 use futures_util::StreamExt as _;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::{MissedTickBehavior, interval},
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{Options, change, open};
+use super::{Options, change, ledger, open};
 
 /// How often the fence is read.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How often the daemon is asked for what only it knows, and looked for where there is none.
+const ASK: Duration = Duration::from_secs(5);
+
+/// Events that wait to be shown.
+const MOST_WAITING: usize = 64;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if options.json || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
@@ -60,17 +73,22 @@ struct Top<'a> {
     screen: Screen,
     look: Look,
     begun: Instant,
+    names: Vec<NameLine>,
+    /// When the daemon was asked for names.
+    asked: Option<Instant>,
 }
 
 impl<'a> Top<'a> {
     fn new(options: &'a Options, fence: Fence) -> Self {
         let look = look(|name| env::var(name).ok());
         let (model, screen) = (Model::default(), Screen::default());
-        Self { options, fence, model, screen, look, begun: Instant::now() }
+        let (begun, names) = (Instant::now(), Vec::new());
+        Self { options, fence, model, screen, look, begun, names, asked: None }
     }
 
     async fn show(&mut self, terminal: &mut ratatui::DefaultTerminal) -> anyhow::Result<()> {
         let mut keys = EventStream::new();
+        let mut events = follow(self.options);
         let mut end = signal(SignalKind::terminate()).context("receiving signals")?;
         let mut tick = interval(EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,6 +96,7 @@ impl<'a> Top<'a> {
             tokio::select! {
                 _ = tick.tick() => self.read().await,
                 _ = end.recv() => return Ok(()),
+                Some(event) = events.recv() => self.model.happen(event),
                 event = keys.next() => {
                     let event = event.context("the terminal is gone")?.context("reading keys")?;
                     match pressed(&event).and_then(|key| self.screen.press(key, &self.model)) {
@@ -99,7 +118,14 @@ impl<'a> Top<'a> {
             Err(error) => Err(error),
         };
         match reading {
-            Ok(reading) => self.model.take(reading),
+            Ok(mut reading) => {
+                if self.asked.is_none_or(|asked| asked.elapsed() >= ASK) {
+                    self.names = ledger::names(self.options).await;
+                    self.asked = Some(Instant::now());
+                }
+                reading.ledger.name(&self.names);
+                self.model.take(reading);
+            }
             Err(error) => self.model.fail(&error.to_string()),
         }
     }
@@ -139,6 +165,35 @@ impl<'a> Top<'a> {
             }
         }
     }
+}
+
+/// The daemon's events, but for what is dropped, which is shown in other ways. None come while there is no
+/// daemon.
+fn follow(options: &Options) -> mpsc::Receiver<Printable> {
+    let (send, events) = mpsc::channel(MOST_WAITING);
+    let (root, config) = (options.bpffs.clone(), options.config.clone());
+    tokio::spawn(async move {
+        let request = Request::Events { follow: true, drops: false, since: 0 };
+        while !send.is_closed() {
+            if let Ok(Some(mut lines)) = client::lines(&root, &config, &request).await {
+                while let Ok(Some(line)) = lines.next().await {
+                    if send.send(told(&line)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            sleep(ASK).await;
+        }
+    });
+    events
+}
+
+/// `12:34:56  driveway  first contact: …`
+fn told(line: &str) -> Printable {
+    let Ok(event) = serde_json::from_str::<Happening>(line) else { return Printable::from(line) };
+    // The time of day, UTC.
+    let time = event.time.get(11..19).unwrap_or(&event.time);
+    Printable::from(format!("{time}  {}  {event}", event.subject()).as_str())
 }
 
 async fn read(fence: &Fence, config: &Config, begun: Instant) -> anyhow::Result<Reading> {

@@ -19,7 +19,10 @@ use super::{
     model::{Camera, Destination, HISTORY, Model},
     screen::{Screen, View, clock},
 };
-use crate::units::{bytes, per_second};
+use crate::{
+    telemetry::ledger::Entry,
+    units::{bytes, per_second},
+};
 
 /// From so many rows on there is room for events.
 const TALL: u16 = 16;
@@ -200,13 +203,18 @@ fn destination_row<'a>(flow: &Destination, look: Look) -> Vec<Cell<'a>> {
     let style = if entry.verdict == "drop" { look.bad() } else { Style::new() };
     vec![
         Cell::new(direction),
-        Cell::new(entry.peer.to_string()),
+        Cell::new(peer(entry)),
         Cell::new(entry.service.to_string()),
         Cell::new(entry.reason).style(style),
         right(entry.count.packets, 9),
         right(per_second(*rate), 6),
         right(crate::units::ago(entry.ago[1]), 10),
     ]
+}
+
+/// A peer by its name, where that is known.
+fn peer(entry: &Entry) -> String {
+    entry.name.as_ref().map_or_else(|| entry.peer.to_string(), ToString::to_string)
 }
 
 /// All that is known of a flow, where its row has no room.
@@ -217,7 +225,10 @@ fn detail_lines<'a>(flow: &Destination) -> Vec<Line<'a>> {
     let outcome = if outcome == "drop" { "dropped" } else { "passed" };
     let [first, last] = entry.ago.map(crate::units::ago);
     vec![
-        Line::from(format!("{} {direction} {}", entry.service, entry.peer)),
+        Line::from(match &entry.name {
+            Some(name) => format!("{} {direction} {} ({name})", entry.service, entry.peer),
+            None => format!("{} {direction} {}", entry.service, entry.peer),
+        }),
         Line::from(format!(
             "{outcome}, {}: {} packets, {}; first {first}, last {last}",
             entry.reason,

@@ -100,6 +100,7 @@ fn assemble(
         ledger: Ledger::default(),
         log: None,
         metrics: None,
+        page: None,
     }
 }
 

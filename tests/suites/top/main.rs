@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use camfence_tests::terminal::Terminal;
-use camfence_tests::{BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, mac};
+use camfence_tests::{BpffsRoot, Camfence, Dns, Frame, Host, Lab, Mac, RawPort, mac};
 
 const CAM: Mac = mac("b0:c5:54:25:5b:0e");
 const CAM2: Mac = mac("b0:c5:54:25:5b:1f");
@@ -216,5 +216,40 @@ fn a_small_window_is_enough() -> Result<()> {
     ensure!(screen.lines().all(|line| line.chars().count() <= 40), "{screen}");
     top.press("q")?;
     assert_eq!(top.ended()?.0.context("a code")?, 0);
+    Ok(())
+}
+
+/// What only a daemon knows: what happens, and what destinations are called. A hostile name can do nothing
+/// to the terminal.
+#[test]
+fn with_a_daemon_there_are_events_and_names() -> Result<()> {
+    const HOSTILE: [&[u8]; 2] = [b"\x1b[2J\x1b[31mred\x07", "\u{202e}live".as_bytes()];
+    const SHOWN: &str = r"\u{1b}[2J\u{1b}[31mred\u{7}.\u{202e}live";
+    let home = Home::new()?;
+    let camfence = home.fenced()?;
+    let (driveway, gw) = (home.wire("driveway")?, home.wire("gw")?);
+    // The bridge learns where the camera is.
+    let at_home = Frame::from(CAM).to(GW).ipv4("192.168.1.31", "192.168.1.1").udp(40_000, 53);
+    driveway.send(&at_home.build())?;
+    let mut top = top(&camfence, &[])?;
+    let daemon = camfence.start(["run"])?;
+    // It is found by itself.
+    top.wait_for("an event", |screen| screen.contains("enforcing\n") || screen.contains("fenced"))?;
+    let message = Dns::labels(HOSTILE).answer_of(HOSTILE, Dns::A, &[203, 0, 113, 7]);
+    let answer = Frame::from(GW).to(CAM).ipv4("192.168.1.1", "192.168.1.31").udp(53, 40_000);
+    gw.send(&answer.payload(message.bytes()).build())?;
+    driveway.send(&call(CAM, "203.0.113.7"))?;
+    top.shows("first contact")?;
+    top.press(ENTER)?;
+    top.shows(&SHOWN[..10])?;
+    // The one with the most bytes, the answer, is chosen; the call is below.
+    top.press(DOWN)?;
+    let screen = top.shows("udp/10240 to 203.0.113.7")?;
+    ensure!(screen.contains(&format!("({SHOWN})")), "{screen}");
+    camfence.run(["open", "driveway", "--for", "1m"])?.success()?;
+    top.shows("open")?;
+    drop(daemon);
+    top.press("q")?;
+    assert_eq!(top.ended()?.0, Some(0));
     Ok(())
 }
