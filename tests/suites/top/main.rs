@@ -244,8 +244,8 @@ fn with_a_daemon_there_are_events_and_names() -> Result<()> {
     top.shows(&SHOWN[..10])?;
     // The one with the most bytes, the answer, is chosen; the call is below.
     top.press(DOWN)?;
-    let screen = top.shows("udp/10240 to 203.0.113.7")?;
-    ensure!(screen.contains(&format!("({SHOWN})")), "{screen}");
+    let told = format!("udp/10240 to 203.0.113.7 ({SHOWN})");
+    top.wait_for("the name", |screen| screen.lines().any(|line| line.starts_with(&told)))?;
     camfence.run(["open", "driveway", "--for", "1m"])?.success()?;
     top.shows("open")?;
     drop(daemon);
