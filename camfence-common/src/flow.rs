@@ -127,6 +127,24 @@ impl FlowKey {
         })
     }
 
+    /// The flow that has these: a protocol and a port are as [`protocol`](Self::protocol) and
+    /// [`port`](Self::port) tell them.
+    pub fn new(
+        direction: Direction,
+        reason: Reason,
+        mac: Mac,
+        peer: IpAddr,
+        (protocol, port): (u8, u16),
+    ) -> Self {
+        let octets = match peer {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        let inbound = if direction == Direction::Inbound { Self::INBOUND } else { 0 };
+        let what = inbound | reason as u8;
+        Self { peer: bytemuck::cast(octets), mac, port, protocol, what, zero: [0; 6] }
+    }
+
     /// Its place among recent flows.
     #[inline(always)]
     pub fn place(&self) -> u32 {
@@ -222,6 +240,11 @@ mod tests {
         assert_eq!((key.protocol(), key.port()), (17, 10_240));
         assert_eq!((key.direction(), key.reason()), (Direction::Inbound, Some(Reason::Inbound)));
         assert_eq!(FlowKey { what: 0x7f, ..key }.reason(), None);
+        let service = (key.protocol(), key.port());
+        let again = |peer| FlowKey::new(key.direction(), Reason::Inbound, key.mac(), peer, service);
+        assert_eq!(again(key.peer()), FlowKey { what: 0x80 | Reason::Inbound as u8, ..key });
+        let v6 = IpAddr::from([0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(again(v6).peer(), v6);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod follow;
 mod ports;
 mod proof;
+mod reading;
 mod switch;
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
@@ -23,6 +24,7 @@ pub use self::{
     follow::{Followed, FollowedPort, Memory},
     ports::Demand,
     proof::Side,
+    reading::Reading,
 };
 use self::{ports::Ports, proof::Prover};
 

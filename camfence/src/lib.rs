@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: [`config`] → [`policy`] → [`kernel`] (maps and links) → the programs'
 //! verdicts → counters → [`telemetry`]. [`fence`] puts the steps together, [`operations`] adds the
-//! configuration file, [`daemon`] carries them out for as long as it runs.
+//! configuration file, [`daemon`] carries them out for as long as it runs. [`history`] keeps what was
+//! counted.
 
 mod admission;
 pub mod capture;
@@ -13,7 +14,9 @@ mod docs;
 pub mod doctor;
 pub mod explain;
 pub mod fence;
+pub mod history;
 pub mod kernel;
+pub mod networks;
 pub mod opening;
 pub mod operations;
 pub mod policy;

@@ -1,17 +1,28 @@
 //! `camfence ledger`
 
-use std::{num::NonZero, process::ExitCode};
+use std::{collections::BTreeMap, num::NonZero, process::ExitCode};
 
 use camfence::{
+    fence::{Fence, FenceError},
+    history::{
+        query::{Joined, Span},
+        store::Reader,
+    },
+    kernel::KernelError,
+    networks::{Network, Networks},
     operations,
     telemetry::{
-        ledger::{Entry, Evicted, Ledger, Selection},
+        ledger::{Context, Entry, Evicted, Ledger, Selection, spans},
         now::Now,
     },
 };
+use camfence_common::{
+    flow::{FlowKey, Missing},
+    mac::Mac,
+};
 use clap::Args;
 
-use super::{Options, output};
+use super::{Options, output, past};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -24,6 +35,9 @@ pub(crate) struct Arguments {
     /// Only so many, those with the most bytes; without it, those seen last come first
     #[arg(long, value_name = "N")]
     top: Option<NonZero<usize>>,
+    /// Only what the kernel has, without the history
+    #[arg(long)]
+    live: bool,
 }
 
 pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -32,33 +46,63 @@ pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<Ex
     let mac = camera.map(|camera| operations::mac_of(&config, camera)).transpose()?;
     let since = arguments.since.map(Into::into);
     let selection = Selection { mac, since, top: arguments.top };
-    let contents = options.fence()?.ledger()?;
-    let ledger = Ledger::new(&contents, &config, selection, Now::awake());
+    let networks = past::networks(&config);
+    let reader = if arguments.live { None } else { past::open_if_any(&config) };
+    let (flows, missing) = match &reader {
+        Some(reader) => joined(reader, &options.fence()?, mac)?,
+        None => {
+            let contents = options.fence()?.ledger()?;
+            (spans(&contents, Now::awake()), contents.missing)
+        }
+    };
+    let last_names = reader.map_or(Ok(BTreeMap::new()), |reader| reader.names())?;
+    let now = Now::awake().since_epoch();
+    let context = Context { config: &config, last_names, networks: &networks, now };
+    let ledger = Ledger::new(&flows, &missing, selection, &context);
     if options.json {
         output::json(&ledger)?;
     } else {
-        print(&ledger);
+        print(&ledger, &networks);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(ledger: &Ledger) {
+/// What the history has and what the kernel counted since. Without a fence, only the history.
+fn joined(
+    reader: &Reader,
+    fence: &Fence,
+    mac: Option<Mac>,
+) -> anyhow::Result<(BTreeMap<FlowKey, Span>, Missing)> {
+    let (mut missing, mut failure) = (Missing::default(), None);
+    let joined = Joined::new(reader, || match fence.reading() {
+        Ok(reading) => {
+            missing = reading.ledger.missing;
+            Some(reading)
+        }
+        Err(FenceError::Kernel(KernelError::Down { .. })) => None,
+        Err(error) => {
+            failure = Some(error);
+            None
+        }
+    })?;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    Ok((joined.flows(mac)?, missing))
+}
+
+fn print(ledger: &Ledger, networks: &Networks) {
     if ledger.entries.is_empty() {
         output::line("nothing was seen");
     } else {
-        let header = [
-            "CAMERA",
-            "DIRECTION",
-            "VERDICT",
-            "REASON",
-            "PEER",
-            "PROTOCOL",
-            "PACKETS",
-            "BYTES",
-            "FIRST SEEN",
-            "LAST SEEN",
-        ];
-        output::table(&header, 6, ledger.entries.iter().map(row).collect());
+        let known = [networks.has_countries(), networks.has_networks()];
+        let columns = known.into_iter().filter(|is_known| *is_known).count();
+        let mut header = vec!["CAMERA", "DIRECTION", "VERDICT", "REASON", "PEER"];
+        header.extend(known[0].then_some("COUNTRY"));
+        header.extend(known[1].then_some("NETWORK"));
+        header.extend(["PROTOCOL", "PACKETS", "BYTES", "FIRST SEEN", "LAST SEEN"]);
+        let rows = ledger.entries.iter().map(|entry| row(entry, known));
+        output::table(&header, 6 + columns, rows.collect());
     }
     let Evicted { entries, count } = ledger.evicted;
     if entries > 0 {
@@ -75,19 +119,35 @@ fn print(ledger: &Ledger) {
     }
 }
 
-fn row(entry: &Entry) -> Vec<String> {
+/// A line, with the country and the network if there are such columns.
+fn row(entry: &Entry, [with_country, with_network]: [bool; 2]) -> Vec<String> {
     let verdict = if entry.verdict == "pass" { "passed" } else { "dropped" };
     let [first, last] = entry.ago.map(output::ago);
-    vec![
-        entry.camera.clone().unwrap_or_else(|| entry.mac.to_string()),
+    let name = entry.camera.clone().or_else(|| entry.last_name.clone());
+    let mut row = vec![
+        name.unwrap_or_else(|| entry.mac.to_string()),
         entry.direction.into(),
         verdict.into(),
         entry.reason.into(),
         entry.peer.to_string(),
+    ];
+    if with_country {
+        row.push(entry.country.as_ref().map_or_else(|| "-".into(), ToString::to_string));
+    }
+    if with_network {
+        row.push(entry.network.as_ref().map_or_else(|| "-".into(), owner));
+    }
+    row.extend([
         entry.service.to_string(),
         entry.count.packets.to_string(),
         output::bytes(entry.count.bytes),
         first,
         last,
-    ]
+    ]);
+    row
+}
+
+/// Whose a network is, or its number.
+fn owner(Network { asn, owner }: &Network) -> String {
+    if owner.is_empty() { format!("AS{asn}") } else { owner.to_string() }
 }

@@ -10,10 +10,12 @@ mod down;
 mod explain;
 mod failure;
 mod generate;
+mod history;
 mod ledger;
 mod list;
 mod open;
 mod output;
+mod past;
 mod reload;
 mod remove;
 mod replay;
@@ -86,6 +88,8 @@ enum Verb {
     Unknown,
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
+    /// Say what was passed and dropped, day by day or hour by hour
+    History(history::Arguments),
     /// Check the configuration
     Check,
     /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
@@ -146,6 +150,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Status => status::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments),
+        Verb::History(arguments) => history::run(options, arguments),
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, BufWriter, StdoutLock, Write as _},
+    io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
     time::Duration,
 };
 
@@ -30,6 +30,11 @@ impl Lines {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// Whether stdout is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// Prints a value as JSON.

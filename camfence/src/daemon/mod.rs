@@ -40,7 +40,12 @@ use self::{
     unfenced::Unfenced,
 };
 use crate::{
-    config::Config, fence::Fence, kernel::netlink::Watch, operations::OperationError, telemetry,
+    config::Config,
+    fence::Fence,
+    history::{self, writer::Writer},
+    kernel::netlink::Watch,
+    operations::OperationError,
+    telemetry,
 };
 
 /// How often it is looked whether ports are as they were left, though nobody said that they changed:
@@ -57,12 +62,13 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         Some(metrics) => Some(bind_metrics(metrics.listen).await?),
         None => None,
     };
-    privileges::reduce(root)?;
+    privileges::reduce(root, &history::path(&config))?;
     let listen = config.metrics.map(|metrics| metrics.listen);
     let (live, live_config) = watch::channel(Arc::new(config));
     let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
+    let history = start_history(&fence, &live_config);
     let scraper = metrics.map(|listener| {
-        let source = shell::Source::new(fence.clone(), live_config, live_unfenced);
+        let source = shell::Source::new(fence.clone(), live_config, live_unfenced, history.clone());
         tokio::spawn(telemetry::http::serve(listener, source))
     });
 
@@ -70,7 +76,7 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let server = Server::new(config_path.into(), send);
     let serving = tokio::spawn(server.clone().serve(socket));
     let interfaces = Watch::new();
-    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced);
+    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced, history.clone());
     let ended = serve(&mut shell, signals, requests, interfaces).await;
     if ended == Ending::Asked {
         notify::stopping();
@@ -81,6 +87,9 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         scraper.abort();
     }
     server.drain().await;
+    if let Some(history) = history {
+        history.finish();
+    }
     match ended {
         Ending::Asked => Ok(()),
         Ending::NotUp => Err(shell.why_not_up()),
@@ -111,6 +120,12 @@ async fn serve(
         };
     }
     ending.unwrap_or(Ending::Asked)
+}
+
+/// Starts to write the history. Without one, everything else goes on.
+fn start_history(fence: &Fence, config: &watch::Receiver<Arc<Config>>) -> Option<Writer> {
+    let started = Writer::start(fence.clone(), config.clone());
+    started.inspect_err(|error| warn!("no history is written: {error}")).ok()
 }
 
 async fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {

@@ -28,6 +28,7 @@ use super::{
 use crate::{
     config::Config,
     fence::{Demand, Fence, Followed, Memory},
+    history::writer::Writer,
     operations::{self, Done, OperationError},
     telemetry::{http, metrics::Snapshot},
 };
@@ -80,6 +81,7 @@ pub(super) struct Shell {
     noticed: Option<Instant>,
     memory: Memory,
     log: FollowLog,
+    history: Option<Writer>,
 }
 
 impl Shell {
@@ -90,10 +92,12 @@ impl Shell {
         live: watch::Sender<Arc<Config>>,
         listen: Option<SocketAddr>,
         unfenced: watch::Sender<Unfenced>,
+        history: Option<Writer>,
     ) -> Self {
         Self {
             fence,
             config_path,
+            history,
             state: State::default(),
             under_way: None,
             answers: HashMap::new(),
@@ -206,8 +210,12 @@ impl Shell {
             memory.forget_ports();
         }
         let runtime = Handle::current();
+        let history = self.history.clone().filter(|_| ends_counters(&change));
         let end = spawn_blocking(move || {
+            let note = || history.iter().for_each(|history| history.note(&fence));
+            note();
             let made = runtime.block_on(make(&fence, &path, &config, &mut memory, change));
+            note();
             (memory, made)
         });
         self.under_way = Some(UnderWay { what, begun, end });
@@ -276,6 +284,15 @@ async fn make(
     done.map(Into::into)
 }
 
+/// Whether counters may end with a change, so that they have to be read before; and afterwards, to know
+/// of those that begin anew.
+const fn ends_counters(change: &Change) -> bool {
+    match change {
+        Change::Up | Change::Down | Change::Reload | Change::Remove(_) => true,
+        Change::Follow | Change::Add(_) | Change::Open(..) => false,
+    }
+}
+
 fn describe(change: &Change) -> String {
     match change {
         Change::Up => "up".into(),
@@ -311,6 +328,7 @@ pub(super) struct Source {
     fence: Fence,
     config: watch::Receiver<Arc<Config>>,
     unfenced: watch::Receiver<Unfenced>,
+    history: Option<Writer>,
     /// One reading at a time is enough.
     reading: Arc<Mutex<()>>,
 }
@@ -321,8 +339,9 @@ impl Source {
         fence: Fence,
         config: watch::Receiver<Arc<Config>>,
         unfenced: watch::Receiver<Unfenced>,
+        history: Option<Writer>,
     ) -> Self {
-        Self { fence, config, unfenced, reading: Arc::default() }
+        Self { fence, config, unfenced, history, reading: Arc::default() }
     }
 }
 
@@ -331,11 +350,12 @@ impl http::Source for Source {
         let reading = Arc::clone(&self.reading).lock_owned().await;
         let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
         let unfenced = self.unfenced.borrow().totals(Instant::now());
+        let history = self.history.as_ref().map(Writer::status).unwrap_or_default();
         let runtime = Handle::current();
         let read = spawn_blocking(move || {
             let standing = runtime.block_on(fence.read(&config));
             drop(reading);
-            standing.map(|standing| Snapshot::new(&config, standing, unfenced))
+            standing.map(|standing| Snapshot::new(&config, standing, unfenced, history))
         });
         read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }

@@ -32,6 +32,11 @@ impl Now {
         Self { kernel, since_epoch: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
     }
 
+    /// This moment, since 1970.
+    pub const fn since_epoch(self) -> Duration {
+        self.since_epoch
+    }
+
     /// How long ago something was that the kernel saw at this time of its clock.
     pub const fn since(self, moment: Duration) -> Duration {
         self.kernel.saturating_sub(moment)
@@ -39,9 +44,18 @@ impl Now {
 
     /// When that was: RFC 3339, UTC.
     pub(super) fn timestamp(self, moment: Duration) -> String {
-        let moment = self.since_epoch.saturating_sub(self.since(moment)).min(LAST_MOMENT);
-        format_rfc3339_millis(SystemTime::UNIX_EPOCH + moment).to_string()
+        timestamp(self.on_the_wall(moment))
     }
+
+    /// When that was, since 1970.
+    pub(super) fn on_the_wall(self, moment: Duration) -> Duration {
+        self.since_epoch.saturating_sub(self.since(moment))
+    }
+}
+
+/// A moment since 1970: RFC 3339, UTC.
+pub(super) fn timestamp(since_epoch: Duration) -> String {
+    format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch.min(LAST_MOMENT)).to_string()
 }
 
 #[cfg(test)]

@@ -125,6 +125,7 @@ impl Service {
         command.arg("--config").arg(camfence.config_path());
         command.arg("--bpffs").arg(home.bpffs.path()).arg("run");
         command.env("CAMFENCE_RUN_DIR", camfence.dir());
+        command.env("CAMFENCE_STATE_DIR", camfence.dir());
         Daemon::spawn(command)
     }
 }

@@ -67,7 +67,7 @@ fn encoded(format: Format) -> String {
 fn text_of(standing: Standing, format: Format) -> String {
     let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
     let unfenced = BTreeMap::from([("port1".into(), Duration::from_millis(1250))]);
-    Snapshot::new(&config, standing, unfenced).encode(format).unwrap()
+    Snapshot::new(&config, standing, unfenced, Status::default()).encode(format).unwrap()
 }
 
 const SAMPLES: &[&str] = &[
