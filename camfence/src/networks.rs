@@ -1,8 +1,8 @@
 //! In which country an address is and whose network it is in, by databases in MaxMind's format that the
 //! user has.
 //!
-//! `GeoLite2` and DB-IP have `country.iso_code`, `autonomous_system_number` and
-//! `autonomous_system_organization`; `IPinfo` has `country_code` or `country`, `asn` and `as_name`.
+//! GeoLite2 and DB-IP have `country.iso_code`, `autonomous_system_number` and
+//! `autonomous_system_organization`; IPinfo has `country_code` or `country`, `asn` and `as_name`.
 
 use std::{
     fs::File,

@@ -157,12 +157,12 @@ fn describe(bytes: &mut Vec<u8>, nodes: u32) {
     put(bytes, &Value::Map(vec![("en", Value::Text("made by a test"))]));
 }
 
-/// A country as `GeoLite2` and DB-IP have it.
+/// A country as GeoLite2 and DB-IP have it.
 pub fn country(code: &'static str) -> Value {
     Value::Map(vec![("country", Value::Map(vec![("iso_code", Value::Text(code))]))])
 }
 
-/// A network as `GeoLite2` and DB-IP have it.
+/// A network as GeoLite2 and DB-IP have it.
 pub fn network(asn: u32, owner: &'static str) -> Value {
     Value::Map(vec![
         ("autonomous_system_number", Value::Number(asn)),

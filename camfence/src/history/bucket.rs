@@ -92,7 +92,7 @@ mod tests {
             assert!(width.start(number) <= moment && moment < width.start(number + 1), "{width}");
             assert_eq!(width.name().parse(), Ok(width));
         }
-        assert_eq!(Width::Day.start(Width::Day.number(moment)), Duration::from_secs(1_795_219_200));
+        assert_eq!(Width::Day.start(Width::Day.number(moment)), Duration::from_hours(24 * 20_778));
         assert_eq!(Width::FiveMinutes.number(Duration::MAX), u32::MAX);
     }
 

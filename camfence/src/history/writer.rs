@@ -39,7 +39,7 @@ const MOST_PENDING: usize = 3;
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A clock that tells an earlier time, since 1970, was never set: 2025.
-const CLOCK_SET: Duration = Duration::from_secs(1_735_689_600);
+const CLOCK_SET: Duration = Duration::from_hours(24 * 20_089);
 
 /// What is to be told of the history.
 #[derive(Debug, Clone, Default)]

@@ -266,9 +266,9 @@ fn prepare(database: &Database) -> std::result::Result<(Reasons, u64), redb::Err
     }
     write::make_tables(&transaction)?;
     if has_changed {
-        transaction.commit()?
+        transaction.commit()?;
     } else {
-        transaction.abort()?
+        transaction.abort()?;
     }
     Ok((reasons, format))
 }

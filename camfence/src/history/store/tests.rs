@@ -1,5 +1,4 @@
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
     net::Ipv4Addr,
     process::{Command, Stdio},
@@ -464,13 +463,11 @@ fn play(steps: &[Step]) {
     let mut sent = Expected::default();
     let mut begun = 0;
     let mac = |first: &bool| if *first { CAM } else { CAM2 };
-    let sent_cell = RefCell::new(&mut sent);
     for step in steps.iter().chain([&Step::Write]) {
         match step {
             Step::Send(first, peer, packets) => {
                 if kernel.reading.counters.contains_key(&mac(first)) {
                     kernel.send(mac(first), *peer, *packets);
-                    let mut sent = sent_cell.borrow_mut();
                     *sent.cameras.entry(mac(first)).or_default() += packets;
                     *sent.flows.entry(key(mac(first), *peer)).or_default() += packets;
                 }
@@ -512,7 +509,6 @@ fn play(steps: &[Step]) {
             Step::Register(_) => {}
         }
     }
-    drop(sent_cell);
     assert_eq!(home.files(), ["history.redb"]);
     let reader = store.read().unwrap();
     for width in Width::ALL {
