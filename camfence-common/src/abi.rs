@@ -71,6 +71,10 @@ pub mod names {
     pub const INBOUND_TC: &str = "inbound_tc";
     /// Read-only global that turns the programs' log lines on.
     pub const LOG_VERDICTS: &str = "LOG_VERDICTS";
+    /// Array of perf events, one for each CPU: [`Caught`](crate::capture::Caught) frames.
+    pub const CAUGHT: &str = "CAUGHT";
+    /// Read-only global, a [`Wish`](crate::capture::Wish): which frames are captured.
+    pub const CAPTURE: &str = "CAPTURE";
     /// Read-only global that has the programs read the coarse clock (kernel 5.11).
     pub const COARSE_CLOCK: &str = "COARSE_CLOCK";
 }

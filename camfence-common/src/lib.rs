@@ -13,6 +13,7 @@
 extern crate std;
 
 pub mod abi;
+pub mod capture;
 pub mod flow;
 pub mod limits;
 pub mod mac;

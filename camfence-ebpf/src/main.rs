@@ -8,6 +8,7 @@
 #![feature(asm_experimental_arch)]
 #![expect(clippy::needless_pass_by_value, reason = "the entry macros want the context so")]
 
+mod capture;
 mod ledger;
 mod maps;
 mod pointer;

@@ -1,6 +1,5 @@
 //! The one exit of a camera's frame: it is counted, and logged if somebody debugs.
 
-use aya_ebpf::EbpfContext;
 use aya_log_ebpf::info;
 use camfence_common::{
     abi::{Camera, Tally},
@@ -11,7 +10,10 @@ use camfence_common::{
     wire::ethernet,
 };
 
-use crate::{ledger, maps};
+use crate::{
+    capture::{self, Source},
+    ledger, maps,
+};
 
 /// Whether each verdict is logged. Userspace sets it before loading; the map behind it is
 /// read-only, so that the verifier removes the branch when it is zero.
@@ -29,10 +31,10 @@ pub(crate) struct Case<'a> {
 /// Counts a frame under its reason and for its flow, and returns what happens to it. The source of a
 /// stranger's is noted, with its port.
 #[inline(always)]
-pub(crate) fn record<C: EbpfContext, B: Bytes>(
+pub(crate) fn record<C: Source, B: Bytes>(
     ctx: &C,
     bytes: &B,
-    port: impl FnOnce() -> u32,
+    port: impl Fn() -> u32,
     case: &Case<'_>,
 ) -> Effect {
     let Case { direction, camera, verdict, tally } = *case;
@@ -57,5 +59,9 @@ pub(crate) fn record<C: EbpfContext, B: Bytes>(
             tally.bytes,
         );
     }
-    if camera.is(Camera::AUDIT) { Effect::Pass } else { verdict.effect() }
+    let effect = if camera.is(Camera::AUDIT) { Effect::Pass } else { verdict.effect() };
+    if capture::is_on() {
+        capture::tell(ctx, bytes, port(), case, effect);
+    }
+    effect
 }

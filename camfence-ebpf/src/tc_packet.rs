@@ -12,7 +12,7 @@ use aya_ebpf::{
 use camfence_common::{
     abi::Tally,
     packet::{HEADER_WINDOW, Packet},
-    verifier::{Unknown, forget},
+    verifier::{Unknown, forget, low16},
     wire::length::{self, Payload},
 };
 use network_types::{eth::EthHdr, vlan::VlanHdr};
@@ -92,6 +92,18 @@ pub(crate) fn restore_header(ctx: &TcContext) -> bool {
 #[inline(always)]
 pub(crate) fn port(ctx: &TcContext) -> u32 {
     read!(ctx, ifindex)
+}
+
+/// The VLAN tag that the kernel keeps beside the frame, protocol and tag control information as on
+/// the wire; 0 if there is none.
+#[inline(always)]
+pub(crate) fn tag(ctx: &TcContext) -> u32 {
+    if read!(ctx, vlan_present) == 0 {
+        return 0;
+    }
+    // The context has the protocol in wire order, and the rest as a number.
+    let protocol = u16::from_be(low16(read!(ctx, vlan_proto) as usize));
+    u32::from(protocol) << 16 | read!(ctx, vlan_tci) & 0xffff
 }
 
 impl TcPacket {

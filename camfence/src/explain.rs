@@ -20,6 +20,7 @@ use serde::{Serialize, Serializer};
 pub use self::{
     question::{Question, QuestionError},
     rule::{Rule, Value},
+    sketch::sketch,
 };
 use crate::{
     capture::Frame,
@@ -203,7 +204,7 @@ impl<'a> Explainer<'a> {
             mac,
             profile: profile.map(|profile| profile.name.clone()),
             direction,
-            frame: sketch::sketch(frame.bytes),
+            frame: sketch(frame.bytes),
             mode: if entry.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
             reason: Some(reason),
             rule: case.rule(reason),

@@ -4,6 +4,7 @@
 //! less of the state: compute what should be, compare with what the kernel holds, write the
 //! difference. Run twice, it writes nothing the second time.
 
+mod capture;
 mod follow;
 mod ports;
 mod proof;
@@ -21,6 +22,7 @@ use camfence_common::{
 use thiserror::Error;
 
 pub use self::{
+    capture::Capturing,
     follow::{Followed, FollowedPort, Memory},
     ports::Demand,
     proof::Side,
@@ -431,6 +433,12 @@ impl Fence {
         Ok(Sightings { watched, seen })
     }
 
+    /// The names of the interfaces there are, by index.
+    pub async fn interface_names(&self) -> Result<BTreeMap<u32, String>> {
+        let links = self.netlink.links().await?;
+        Ok(links.into_iter().map(|link| (link.index, link.name)).collect())
+    }
+
     /// Whom cameras talked to.
     pub fn ledger(&self) -> Result<Contents> {
         Ok(Maps::open(&self.root)?.ledger()?)
@@ -457,11 +465,7 @@ impl Fence {
         if let Some(generation) = self.root.current()? {
             // Somebody may have removed what was pinned there.
             generation.create()?;
-            let mut object = Object::load(&Options {
-                room: room(config),
-                generation: Some(&generation),
-                log: false,
-            })?;
+            let mut object = Object::load(&Options::new(room(config), Some(&generation)))?;
             links::install(&mut object, &self.root, &generation, &self.netlink).await?;
         }
         // It keeps its policy if a port cannot be fenced.

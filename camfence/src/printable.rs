@@ -122,7 +122,7 @@ mod tests {
         let cut = Printable::from("é".repeat(MAX_CHARS + 1).as_str());
         assert_eq!(cut.as_str().chars().count(), MAX_CHARS + 1);
         assert!(cut.as_str().ends_with("é…"));
-        let bytes = Printable::new(&[0xff; 100_000]);
+        let bytes = Printable::new(&vec![0xff; 100_000]);
         assert_eq!(bytes.as_str().chars().count(), MAX_CHARS + 1);
     }
 

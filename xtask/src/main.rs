@@ -9,7 +9,7 @@ mod demo;
 mod dist;
 mod fuzz;
 mod lint;
-mod prometheus;
+mod programs;
 mod results;
 mod run;
 mod setup;

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    build, prometheus,
+    build, programs,
     results::Results,
     run::{cargo, need_root},
     setup,
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     setup::run()?;
     setup::cargo_deb()?;
     let camfence = build::camfence(false)?;
-    let prometheus = prometheus::obtain();
+    let programs = programs::obtain();
 
     let mut tests = cargo();
     tests
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         .args(["--no-fail-fast", "--"])
         .args(arguments)
         .env("CAMFENCE_BIN", camfence)
-        .envs(prometheus.map(|directory| ("CAMFENCE_PROMETHEUS", directory)));
+        .envs(programs);
     let (results, status) = follow(&mut tests)?;
     print!("{}", results.report(status.success()));
     Ok(if results.passed(status.success()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -2,6 +2,7 @@
 //! library and prints what came of it.
 
 mod add;
+mod capture;
 mod change;
 mod check;
 mod close;
@@ -16,6 +17,7 @@ mod list;
 mod open;
 mod output;
 mod past;
+mod progress;
 mod reload;
 mod remove;
 mod replay;
@@ -90,6 +92,8 @@ enum Verb {
     Ledger(ledger::Arguments),
     /// Say what was passed and dropped, day by day or hour by hour
     History(history::Arguments),
+    /// Capture frames of cameras, each with what became of it
+    Capture(capture::Arguments),
     /// Check the configuration
     Check,
     /// Look at the machine, the configuration and the fence, and say what is wrong and what to do
@@ -151,6 +155,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Unknown => unknown::run(options).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments),
         Verb::History(arguments) => history::run(options, arguments),
+        Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,
         Verb::Explain(arguments) => explain::run(options, arguments),

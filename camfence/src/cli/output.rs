@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 /// Prints a line to stdout. That nobody reads it (a closed pipe) is not an error.
@@ -35,6 +36,14 @@ impl Lines {
 /// Whether stdout is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+/// Whether somebody can still read stdout: what it is a pipe to may have ended.
+pub(crate) fn has_reader() -> bool {
+    let stdout = io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let polled = poll(&mut fds, Some(&Timespec::default()));
+    polled.is_err() || !fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Prints a value as JSON.

@@ -4,7 +4,6 @@ use std::{
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{Duration, Instant},
 };
 
 use camfence::{
@@ -15,10 +14,7 @@ use camfence::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{Options, output, output::counted, status::print_replayed};
-
-/// How often progress is shown.
-const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+use super::{Options, output, output::counted, progress::Progress, status::print_replayed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -143,33 +139,3 @@ fn print(report: &ReplayReport) {
 
 /// A MAC as text.
 const MAC_WIDTH: usize = 17;
-
-/// A line on stderr, if that is a terminal, that long captures keep up to date.
-struct Progress {
-    terminal: bool,
-    shown: Option<Instant>,
-    started: Instant,
-}
-
-impl Progress {
-    fn new() -> Self {
-        let terminal = io::stderr().is_terminal();
-        Self { terminal, shown: None, started: Instant::now() }
-    }
-
-    fn show(&mut self, frames: u64) {
-        let since = self.shown.unwrap_or(self.started);
-        if self.terminal && since.elapsed() >= PROGRESS_EVERY {
-            eprint!("\r{frames} frames");
-            self.shown = Some(Instant::now());
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown.is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
-}

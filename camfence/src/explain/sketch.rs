@@ -14,7 +14,7 @@ const LLDP: EtherType = EtherType(0x88cc);
 const FIRST_ETHERTYPE: u16 = 0x0600;
 
 /// A frame in a few words.
-pub(super) fn sketch(bytes: &[u8]) -> String {
+pub fn sketch(bytes: &[u8]) -> String {
     let Ok(packet) = LaxSlicedPacket::from_ethernet(bytes) else {
         return format!("{} bytes, no Ethernet header", bytes.len());
     };

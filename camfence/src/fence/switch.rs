@@ -39,6 +39,7 @@ impl Fence {
     /// False if there is a switch by another version, which only another switch can finish. Only
     /// with the lock held.
     pub(super) async fn settle(&self, mut notices: Option<&mut Vec<String>>) -> Result<bool> {
+        self.settle_capture().await?;
         let mut whole = true;
         for generation in self.root.generations()?.into_iter().rev() {
             let current = self.root.current()?.map(|current| current.number());
@@ -102,7 +103,7 @@ impl Fence {
     ) -> Result<bool> {
         generation.create()?;
         let room = room(config);
-        let options = Options { room, generation: Some(generation), log: false };
+        let options = Options::new(room, Some(generation));
         let mut object = Object::load(&options)?;
         let mut maps = Maps::make(&mut object, room.cameras, Some(generation))?;
         write_policy(&mut maps, &target.policy, report)?;

@@ -98,6 +98,12 @@ pub enum KernelError {
         /// The pin root.
         path: PathBuf,
     },
+    /// Another process captures.
+    #[error("another camfence is capturing at the fence under {}", path.display())]
+    Capturing {
+        /// The pin root.
+        path: PathBuf,
+    },
     /// Anything else.
     #[error("{what}: {reason}")]
     Failed {
@@ -155,7 +161,7 @@ impl KernelError {
                  and CONFIG_NET_CLS_BPF"
                     .into()
             }
-            Self::Locked { .. } => "try again when it is done".into(),
+            Self::Locked { .. } | Self::Capturing { .. } => "try again when it is done".into(),
             Self::Failed { .. } => return None,
         })
     }

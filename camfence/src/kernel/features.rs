@@ -45,11 +45,8 @@ fn capabilities() -> Looked<u64> {
 
 /// Loads the programs, attached to nothing, and lets them go.
 fn programs(root: &Root) -> Looked<Programs> {
-    let options = Options {
-        room: Room { cameras: 1, flows: MIN_LEDGER_ENTRIES },
-        generation: None,
-        log: false,
-    };
+    let least = Room { cameras: 1, flows: MIN_LEDGER_ENTRIES };
+    let options = Options::new(least, None);
     let taken = Object::load(&options).and_then(|mut object| {
         let pinned = are_pinned(&mut object, root)?;
         Ok(Programs::Taken { jit: object.is_machine_code()?, pinned })

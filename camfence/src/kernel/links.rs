@@ -240,17 +240,62 @@ pub(crate) async fn install(
     let cameras =
         MapInfo::from_pin(&cameras).tried(|| format!("opening {}", cameras.display()))?.id();
     for name in NAMES {
-        let (pinned, next) = (generation.program(name), next(generation, name));
-        // One that a process did not live to attach everywhere.
-        if next.exists() {
-            replace(root, &next, name, netlink).await?;
-            rename(&next, &pinned)?;
+        finish_replacing(root, generation, name, netlink).await?;
+        if !is_same(&generation.program(name), &object.info(name)?, cameras)? {
+            bring_in(object, root, generation, name, netlink).await?;
         }
-        if !is_same(&pinned, &object.info(name)?, cameras)? {
-            object.pin(name, &next)?;
-            replace(root, &next, name, netlink).await?;
-            rename(&next, &pinned)?;
-        }
+    }
+    Ok(())
+}
+
+/// The ids of a generation's pinned programs.
+pub(crate) fn ids(generation: &Generation) -> Result<Vec<u32>> {
+    let ids = NAMES.into_iter().map(|name| {
+        let pin = generation.program(name);
+        let info = ProgramInfo::from_pin(&pin).tried(|| format!("opening {}", pin.display()));
+        Ok(info.map_err(|error| error.of_pin(&pin))?.id())
+    });
+    ids.collect()
+}
+
+/// Brings an object's programs in as [`install`] does, though they have the same instructions as
+/// those that are there: what they differ in is a global.
+pub(crate) async fn exchange(
+    object: &mut Object,
+    root: &Root,
+    generation: &Generation,
+    netlink: &Netlink,
+) -> Result<()> {
+    for name in NAMES {
+        finish_replacing(root, generation, name, netlink).await?;
+        bring_in(object, root, generation, name, netlink).await?;
+    }
+    Ok(())
+}
+
+async fn bring_in(
+    object: &mut Object,
+    root: &Root,
+    generation: &Generation,
+    name: &str,
+    netlink: &Netlink,
+) -> Result<()> {
+    object.pin(name, &next(generation, name))?;
+    finish_replacing(root, generation, name, netlink).await
+}
+
+/// Puts a program in its place that is pinned beside it, perhaps by a process that did not live to
+/// attach it everywhere.
+async fn finish_replacing(
+    root: &Root,
+    generation: &Generation,
+    name: &str,
+    netlink: &Netlink,
+) -> Result<()> {
+    let next = next(generation, name);
+    if next.exists() {
+        replace(root, &next, name, netlink).await?;
+        rename(&next, &generation.program(name))?;
     }
     Ok(())
 }

@@ -10,12 +10,14 @@
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`clsact`] does so with the filters of kernels before 6.6,
 //! - [`query`] asks which programs run at a hook,
+//! - [`capture`] takes the frames that programs tell of while somebody captures,
 //! - [`canary`] tries whether the attached programs enforce,
 //! - [`features`], [`neighbours`], [`offload`], [`flowtables`] and [`hooks`] see what `doctor` looks at,
 //! - [`runner`] runs single frames through the programs without an interface.
 
 mod batch;
 pub mod canary;
+pub mod capture;
 pub(crate) mod carry;
 pub mod clock;
 pub mod clsact;

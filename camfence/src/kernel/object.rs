@@ -7,13 +7,13 @@ use aya::{
     programs::{Program, ProgramError, ProgramInfo, ProgramType, SchedClassifier, Xdp},
     sys::{BpfHelper, is_helper_supported},
 };
-use camfence_common::abi::names;
+use camfence_common::{abi::names, capture::Wish};
 use rustix::io::Errno;
 
 use super::{
     error::{KernelError, Result, Tried as _},
     maps::slots,
-    root::{Generation, remove_file},
+    root::{self, Generation, remove_file},
 };
 
 /// The kernel programs, built by the build script.
@@ -63,6 +63,15 @@ pub(crate) struct Options<'a> {
     pub(crate) generation: Option<&'a Generation>,
     /// Whether the programs log each verdict.
     pub(crate) log: bool,
+    /// Which frames they capture.
+    pub(crate) capture: Wish,
+}
+
+impl<'a> Options<'a> {
+    /// Programs that only judge.
+    pub(crate) const fn new(room: Room, generation: Option<&'a Generation>) -> Self {
+        Self { room, generation, log: false, capture: Wish::NONE }
+    }
 }
 
 impl Object {
@@ -76,6 +85,7 @@ impl Object {
             .map_max_entries(names::DEADLINES, slots(options.room.cameras))
             .map_max_entries(names::LEDGER, options.room.flows)
             .override_global(names::LOG_VERDICTS, &log, true)
+            .override_global(names::CAPTURE, bytemuck::bytes_of(&options.capture), true)
             .override_global(names::COARSE_CLOCK, &coarse, true);
         if let Some(generation) = options.generation {
             for name in PINNED_MAPS {
@@ -107,7 +117,8 @@ impl Object {
             names::OUTBOUND_XDP => self.xdp()?.pin(pin),
             _ => self.tc(name)?.pin(pin),
         };
-        pinned.tried(|| format!("pinning {}", pin.display()))
+        pinned.tried(|| format!("pinning {}", pin.display()))?;
+        root::give_to_owner(pin)
     }
 
     /// What the kernel says of a program, by the same name.

@@ -8,6 +8,7 @@
 //!   gN/maps/CARRIED SEEN KEPT MISSED   what generations before it counted
 //!   gN/programs/outbound_xdp outbound_tc inbound_tc
 //!   links/IFINDEX/PROGRAM              XDP and TCX attachments, by interface index
+//!   capture                            while the programs capture; locked by whoever reads
 //! ```
 //!
 //! A generation is a set of maps and the programs that work on it. A fence stands when `current`
@@ -26,7 +27,7 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{MetadataExt as _, symlink},
+    os::unix::fs::{MetadataExt as _, chown, symlink},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -34,6 +35,7 @@ use std::{
 use rustix::{
     fs::{FlockOperation, flock, statfs},
     io::Errno,
+    process::geteuid,
     rand::{GetRandomFlags, getrandom},
 };
 
@@ -53,6 +55,8 @@ const CURRENT: &str = "current";
 const NEXT: &str = "next";
 /// The symbolic link in a generation that leads nowhere, and whose target is its lineage.
 const LINEAGE: &str = "lineage";
+/// The directory that is there while the programs capture.
+const CAPTURE: &str = "capture";
 /// Directories of a generation.
 const MAPS: &str = "maps";
 const PROGRAMS: &str = "programs";
@@ -134,7 +138,8 @@ impl Generation {
     }
 }
 
-/// Holds the lock on a pin root until dropped. Whoever changes the fence holds it.
+/// Holds a lock until dropped: that on a pin root, which whoever changes the fence holds, or that of
+/// who captures.
 #[derive(Debug)]
 pub struct Lock {
     _directory: File,
@@ -203,10 +208,46 @@ impl Root {
         at_path.is_some() && at_path == directory.metadata().map(id).ok()
     }
 
+    /// Marks that the programs are about to capture, for as long as what is returned lives. None if
+    /// somebody captures already. Only with the lock held.
+    pub fn mark_capture(&self) -> Result<Option<Lock>> {
+        let path = self.path.join(CAPTURE);
+        make(&path)?;
+        give_to_owner(&path)?;
+        self.lock_of_capture()
+    }
+
+    /// Whether the programs capture, or did when their reader ended without putting others in their
+    /// place; and in this case the mark, which nobody else takes while it is held.
+    pub fn left_capture(&self) -> Result<Option<Lock>> {
+        let there = self.path.join(CAPTURE).try_exists();
+        if there.tried(|| format!("looking into {}", self.path.display()))? {
+            self.lock_of_capture()
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Takes the mark away. Only with the lock held.
+    pub fn unmark_capture(&self) -> Result<()> {
+        remove_directory(&self.path.join(CAPTURE))
+    }
+
+    fn lock_of_capture(&self) -> Result<Option<Lock>> {
+        let path = self.path.join(CAPTURE);
+        let directory = File::open(&path).tried(|| format!("opening {}", path.display()))?;
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock { _directory: directory })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error).tried(|| format!("locking {}", path.display())),
+        }
+    }
+
     /// Removes what camfence made under the root, and the root. Programs whose links were pinned
     /// here are detached by it.
     pub fn remove(&self) -> Result<()> {
         remove_directory(&self.links())?;
+        self.unmark_capture()?;
         for generation in self.generations()? {
             generation.remove()?;
         }
@@ -310,6 +351,18 @@ impl Root {
         indices.sort_unstable();
         Ok(indices)
     }
+}
+
+/// Has what was made in a directory belong to whom the directory does: a daemon that is not root has
+/// to find its way about in what root adds.
+pub(super) fn give_to_owner(path: &Path) -> Result<()> {
+    let what = || format!("handing over {}", path.display());
+    let (Some(directory), ours) = (path.parent(), geteuid().as_raw()) else { return Ok(()) };
+    let owner = fs::metadata(directory).tried(what)?;
+    if owner.uid() == ours {
+        return Ok(());
+    }
+    chown(path, Some(owner.uid()), Some(owner.gid())).tried(what)
 }
 
 /// Removes a file if it is there.

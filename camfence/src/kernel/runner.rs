@@ -101,7 +101,7 @@ impl Runner {
     pub fn with_ledger(policy: &CompiledPolicy, log: bool, flows: u32) -> Result<Self> {
         let cameras = u32::try_from(policy.cameras.len()).unwrap_or(MAX_CAMERAS);
         let room = Room { cameras: cameras.clamp(DEFAULT_MAX_CAMERAS, MAX_CAMERAS), flows };
-        let mut object = Object::load(&Options { room, generation: None, log })?;
+        let mut object = Object::load(&Options { log, ..Options::new(room, None) })?;
         let maps = Maps::make(&mut object, room.cameras, None)?;
         let logger = if log {
             let logger = EbpfLogger::init(object.ebpf());

@@ -140,7 +140,7 @@ pub struct Evicted {
 pub fn spans(contents: &Contents, now: Now) -> BTreeMap<FlowKey, Span> {
     let span = |(key, flow): (&FlowKey, &Flow)| {
         let [first, last] =
-            [flow.first, flow.last].map(|moment| now.on_the_wall(Duration::from_nanos(moment)));
+            [flow.first, flow.last].map(|moment| now.moment(Duration::from_nanos(moment)));
         (*key, Span { tally: flow.tally, first, last })
     };
     contents.flows.iter().map(span).collect()

@@ -12,8 +12,8 @@ const LAST_MOMENT: Duration = Duration::from_secs(253_402_300_799);
 /// The same moment on a clock of the kernel's and on the wall.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    pub(super) kernel: Duration,
-    pub(super) since_epoch: Duration,
+    pub(crate) kernel: Duration,
+    pub(crate) since_epoch: Duration,
 }
 
 impl Now {
@@ -42,14 +42,16 @@ impl Now {
         self.kernel.saturating_sub(moment)
     }
 
-    /// When that was: RFC 3339, UTC.
-    pub(super) fn timestamp(self, moment: Duration) -> String {
-        timestamp(self.on_the_wall(moment))
+    /// When that was, since the epoch. It may be a little later than this moment.
+    pub fn moment(self, moment: Duration) -> Duration {
+        let later = moment.saturating_sub(self.kernel);
+        let since_epoch = self.since_epoch.saturating_add(later);
+        since_epoch.saturating_sub(self.since(moment)).min(LAST_MOMENT)
     }
 
-    /// When that was, since 1970.
-    pub(super) fn on_the_wall(self, moment: Duration) -> Duration {
-        self.since_epoch.saturating_sub(self.since(moment))
+    /// When that was: RFC 3339, UTC.
+    pub(crate) fn timestamp(self, moment: Duration) -> String {
+        timestamp(self.moment(moment))
     }
 }
 

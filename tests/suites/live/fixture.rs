@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use camfence_tests::{BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, kernel, mac};
+use camfence::kernel::{links, root::Root};
+use camfence_tests::{
+    BpffsRoot, Camfence, Frame, Host, Lab, Mac, RawPort, cmd::Daemon, kernel, mac,
+};
 use serde_json::Value;
 
 pub(crate) const CAM: Mac = mac("b0:c5:54:25:5b:0e");
@@ -188,12 +191,22 @@ impl<'a> Fence<'a> {
 
     /// Carries out a verb; gives what it printed, which is JSON.
     pub(crate) fn verb(&self, arguments: &[&str]) -> Result<Value> {
-        let mut all = Vec::new();
-        if self.attachment == Attachment::Clsact {
-            all.push("--without-tcx");
-        }
-        all.extend(arguments);
-        self.camfence.json(all)
+        self.camfence.json(self.arguments(arguments))
+    }
+
+    /// Starts a verb that stays.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Result<Daemon> {
+        self.camfence.start(self.arguments(arguments))
+    }
+
+    fn arguments<'b>(&self, arguments: &[&'b str]) -> Vec<&'b str> {
+        let without_tcx = (self.attachment == Attachment::Clsact).then_some("--without-tcx");
+        without_tcx.into_iter().chain(arguments.iter().copied()).collect()
+    }
+
+    /// The ids of the pinned programs.
+    pub(crate) fn programs(&self) -> Result<Vec<u32>> {
+        Ok(links::own_programs(&Root::new(self.bpffs.path()))?)
     }
 
     pub(crate) fn up(&self) -> Result<Value> {

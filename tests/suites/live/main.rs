@@ -2,6 +2,7 @@
 
 mod attached;
 mod audit;
+mod captured;
 mod changes;
 mod fixture;
 mod flows;
@@ -12,3 +13,4 @@ mod opened;
 mod ports;
 mod unknown;
 mod verdicts;
+mod wireshark;

@@ -54,6 +54,7 @@ fn every_verb(home: &Home, camfence: &Camfence, daemon: &Daemon) -> Result<()> {
     home.assert_fenced(&["driveway"])?;
     camfence.run(["reload"])?.success()?;
     ask(camfence, json!({"verb": "ping"}))?;
+    a_killed_capture(home, camfence)?;
     let reloads = |log: &str| log.matches("reload: ").count();
     let before = reloads(&daemon.log()?);
     daemon.signal(Signal::SIGHUP)?;
@@ -62,6 +63,23 @@ fn every_verb(home: &Home, camfence: &Camfence, daemon: &Daemon) -> Result<()> {
     let log = daemon.log()?;
     ensure!(!log.contains("not permitted") && !log.contains("failed"), "{log}");
     Ok(())
+}
+
+/// What root captured with, and left, is replaced by the daemon.
+fn a_killed_capture(home: &Home, camfence: &Camfence) -> Result<()> {
+    let capture = camfence.start(["--json", "capture"])?;
+    capture.wait_for_log(SOON, |log| log.contains("capturing"))?;
+    let mark = home.bpffs.path().join("capture");
+    ensure!(mark.exists());
+    home.assert_fenced(&["driveway"])?;
+    ask(camfence, json!({"verb": "reload"}))?;
+    drop(capture);
+    let deadline = Instant::now() + SOON;
+    while mark.exists() {
+        ensure!(Instant::now() < deadline, "the daemon does not end it");
+        home.assert_fenced(&["driveway"])?;
+    }
+    home.assert_fenced(&["driveway"])
 }
 
 #[test]

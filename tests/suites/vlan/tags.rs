@@ -2,10 +2,17 @@
 //! to a veth with the tag beside it, in the metadata of its buffer; a NIC that takes tags off does
 //! the same.
 
-use anyhow::{Result, ensure};
+use std::{fs::File, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use camfence::capture::{Frame as Captured, Problem, read};
 use camfence_tests::{BpffsRoot, Frame, Host, Lab, RawPort};
 
 use crate::{CAM, CAM4, PHONE, PHONE4, QUIET, SOON, calling_home, counted, fence, hears, on_vlans};
+
+/// How long a capture may take to begin, and to end: where a processor is emulated, loading the programs
+/// takes seconds.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 on_vlans!(
     a_tag_beside_the_frame_changes_nothing_at_tc,
@@ -53,9 +60,24 @@ fn beside_the_frame(hook: &str) -> Result<()> {
 
     // What is for home arrives, with its tag.
     let home = Frame::from(CAM).ipv4(CAM4, "192.168.20.10").udp(5000, 554).payload(crate::WORD);
+    let file = fence.dir().join("tagged.pcapng");
+    let write = ["capture", "--count", "1", "-w", file.to_str().context("a path")?];
+    let capture = fence.start(write)?;
+    capture.wait_for_log(PATIENCE, |log| log.contains("capturing"))?;
     camera.send(&home.build())?;
     let arrived = gateway.capture(SOON)?;
-    ensure!(arrived == Some(home.vlan(20).build()), "{arrived:?}");
+    let tagged = home.vlan(20).build();
+    ensure!(arrived.as_ref() == Some(&tagged), "{arrived:?}");
     assert_eq!(counted(&fence, "outbound")?, [1, 1]);
+
+    // So it is captured, wherever its tag was.
+    capture.ended(PATIENCE)?.success()?;
+    let mut captured = Vec::new();
+    let each = |frame: Captured<'_>| {
+        captured.push(frame.bytes.to_vec());
+        Ok::<_, Problem>(())
+    };
+    read(File::open(file)?, each, |problem| problem)?;
+    assert_eq!(captured, [tagged]);
     Ok(())
 }

@@ -13,7 +13,7 @@ use pcap_parser::{
 use thiserror::Error;
 
 /// Link type of Ethernet frames (`LINKTYPE_ETHERNET`).
-const ETHERNET: i32 = 1;
+pub(super) const ETHERNET: i32 = 1;
 /// How much of a file is read at a time, and the longest block there can be.
 const BUFFER: usize = 1 << 16;
 const MAX_BLOCK: usize = 1 << 24;
