@@ -2,7 +2,12 @@
 //! `<!-- NAME -->` and `<!-- end of NAME -->`;
 //! `CAMFENCE_WRITE_DOCS=1 cargo test -p camfence --lib docs` writes them.
 
-use std::{env, fmt::Display, fs, path::PathBuf};
+use std::{
+    env,
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use camfence_common::{
     limits::{
@@ -18,6 +23,11 @@ use camfence_common::{
 use crate::{
     config::{Config, ConfigError, Dns, MAX_FILE_BYTES, PRESETS},
     doctor::Check,
+    history::{
+        STATE_DIR,
+        reach::{MAX_COUNTRIES, MAX_NETWORKS},
+    },
+    networks,
 };
 
 /// A list's name, and what makes it.
@@ -165,6 +175,7 @@ fn defaults() -> String {
     assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
     assert!(profile.allow.is_empty() && camera.addresses.is_empty());
     assert!(!profile.local.auto && config.metrics.is_none());
+    assert!(config.history.path.is_none() && config.networks == crate::config::Networks::default());
     let dns = match &profile.dns {
         Dns::Pass => "pass",
         Dns::Deny => "deny",
@@ -234,6 +245,31 @@ fn defaults() -> String {
             grouped(config.ledger.entries.into()),
             "some thousand peers of each of a home's cameras, for 2 MiB",
         ),
+        row(
+            "`[history]` `enabled`",
+            code(config.history.enabled),
+            "who looks at it for the first time wants to see the week before",
+        ),
+        row(
+            "`path`",
+            code(Path::new(STATE_DIR).join("history.redb").display()),
+            "where state belongs",
+        ),
+        row(
+            "`keep`",
+            format!("{} days", config.history.keep.as_secs() / 86_400),
+            "this month, and the same one a year ago",
+        ),
+        row(
+            "`max_size`",
+            format!("{} MiB", config.history.max_size >> 20),
+            "more than a home fills in that time, and little of an SD card",
+        ),
+        row(
+            "`[networks]` `country`, `network`",
+            nothing(),
+            "the databases are not camfence's to give away",
+        ),
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
     ];
     table(&["key", "default", "why"], rows)
@@ -261,10 +297,13 @@ fn limits() -> String {
         row("IPv6 extension headers; more are `malformed`", MAX_EXTENSIONS as u64),
         row("offset in a frame at which a header may start", MAX_OFFSET as u64),
         row("bytes of the configuration file", MAX_FILE_BYTES),
+        row("bytes of a database under `[networks]`", networks::MAX_BYTES),
+        row("countries that are known of a camera", MAX_COUNTRIES as u64),
+        row("networks that are known of a camera", MAX_NETWORKS as u64),
     ];
     // All of them have a row.
     let source = include_str!("../../camfence-common/src/limits.rs");
-    assert_eq!(rows.len() - 4, source.matches("pub const").count());
+    assert_eq!(rows.len() - 7, source.matches("pub const").count());
     table(&["what", "limit"], rows)
 }
 
