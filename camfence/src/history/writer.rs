@@ -274,8 +274,8 @@ impl Keeper {
         let Some(mut store) = self.store.take() else { return Ok(()) };
         let names = config.cameras.iter().map(|camera| (camera.mac, camera.name.clone()));
         let settings = &config.history;
-        let added = store.add(reading, &names.collect(), settings).and_then(|added| {
-            let shrunk = store.shrink(settings.max_size)?;
+        let added = store.shrink(settings.max_size).and_then(|shrunk| {
+            let added = store.add(reading, &names.collect(), settings)?;
             Ok(Added { pruned: added.pruned || shrunk, ..added })
         });
         let added = match added {

@@ -9,6 +9,7 @@
 
 mod guard;
 mod read;
+mod shrink;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    time::SystemTime,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use redb::{Builder, ConcurrencyMode, Database, ReadableTable as _, StorageError};
@@ -39,6 +41,12 @@ use camfence_common::reason::Reason;
 
 /// Memory for pages of the database.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long it is waited for one that another process has.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What the name of one ends in that is being made.
 const NEW: &str = "redb.new";
@@ -150,7 +158,7 @@ impl Store {
     /// line in the log.
     pub fn open(path: &Path) -> Result<Self> {
         make_directory(path)?;
-        match Self::open_once(path) {
+        match patiently(|| Self::open_once(path)) {
             Err(error) if error.is_lost() => {
                 set_aside(path, &error)?;
                 Self::open_once(path)
@@ -210,6 +218,20 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES).set_concurrency_mode(ConcurrencyMode::SingleWriter);
     builder
+}
+
+/// Tries again for a while what fails because another process has the database: it may be about to mend
+/// it, or to make it smaller.
+fn patiently<T>(open: impl Fn() -> Result<T>) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        match open() {
+            Err(StoreError::Busy { .. }) if begun.elapsed() < PATIENCE => {
+                thread::sleep(LOOK_AGAIN);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Makes a database, beside its place at first: whoever reads it there finds it whole, and what could not

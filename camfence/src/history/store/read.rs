@@ -4,8 +4,7 @@ use std::{
     collections::BTreeMap,
     ops::Bound,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytemuck::Zeroable as _;
@@ -13,19 +12,13 @@ use camfence_common::{abi::CameraCounters, flow::FlowKey, mac::Mac};
 use redb::{ReadOnlyDatabase, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 
 use super::{
-    Result, Store, StoreError, builder, guarded,
+    Result, Store, StoreError, builder, guarded, patiently,
     tables::{
         BASES, BucketBytes, CLOCK, EPOCH, FLOWS, FORMAT, FlowBytes, FlowRow, LINEAGE, META, NAMES,
         REASONS, Reasons, TEXT, THIS_FORMAT, WRITTEN, bucket, bucket_key, buckets, tally_of,
     },
 };
 use crate::{history::bucket::Width, printable::Printable};
-
-/// How long it is waited for one that nobody else may have open for the moment.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long between two looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What a database has at one moment.
 pub struct Reader {
@@ -66,16 +59,7 @@ impl Reader {
     /// Opens a database that this process does not write. One that was not closed is mended first, if
     /// nobody has it.
     pub fn open(path: &Path) -> Result<Self> {
-        let begun = Instant::now();
-        loop {
-            match Self::open_or_mend(path) {
-                // Not for long: it is being opened, or made smaller.
-                Err(StoreError::Busy { .. }) if begun.elapsed() < PATIENCE => {
-                    thread::sleep(LOOK_AGAIN);
-                }
-                opened => return opened,
-            }
-        }
+        patiently(|| Self::open_or_mend(path))
     }
 
     fn open_or_mend(path: &Path) -> Result<Self> {

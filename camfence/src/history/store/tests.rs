@@ -1,9 +1,8 @@
-use std::{
-    collections::BTreeMap,
-    net::Ipv4Addr,
-    process::{Command, Stdio},
-    thread,
-};
+mod damage;
+mod killed;
+mod sums;
+
+use std::{collections::BTreeMap, net::Ipv4Addr, thread};
 
 use bytemuck::Zeroable as _;
 use camfence_common::{
@@ -12,7 +11,6 @@ use camfence_common::{
     mac::Mac,
     reason::{Direction, Reason},
 };
-use proptest::prelude::*;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -282,104 +280,6 @@ fn nobody_else_may_read_it() {
     assert_eq!((mode(&home.path), mode(home.path.parent().unwrap())), (0, 0));
 }
 
-/// A database with a few hundred flows, closed or as a process left it that was killed.
-fn written(home: &Home, closed: bool) -> (Vec<u8>, u64) {
-    let mut kernel = Kernel::new();
-    let mut store = home.store();
-    let mut sum = 0;
-    for round in 0..30 {
-        for peer in 0..20 {
-            kernel.send(CAM, round * 20 + peer, 3);
-            sum += 3;
-        }
-        kernel.pass(MINUTE);
-        add(&mut store, &kernel);
-    }
-    let killed = fs::read(&home.path).unwrap();
-    drop(store);
-    (if closed { fs::read(&home.path).unwrap() } else { killed }, sum)
-}
-
-/// Opens what was damaged: it works, or another is in its place, which works.
-fn assert_usable(home: &Home, what: &str) -> bool {
-    let before = home.files().len();
-    let mut store = home.store();
-    let is_anew = home.files().len() > before || total(&store.read().unwrap(), Width::Day) == 0;
-    let mut kernel = Kernel::new();
-    kernel.send(CAM2, 7, 1);
-    kernel.register(CAM2);
-    kernel.send(CAM2, 7, 1);
-    let added = store.add(&kernel.reading, &names(), &History::default());
-    assert!(added.is_ok_and(|added| added.written), "{what}");
-    assert!(store.read().unwrap().flows(None, |_, _| {}).is_ok(), "{what}");
-    is_anew
-}
-
-#[test]
-fn a_file_that_was_cut_off_is_none_or_is_whole() {
-    let home = Home::new();
-    for closed in [true, false] {
-        let (bytes, _) = written(&home, closed);
-        for length in (0..bytes.len()).step_by(bytes.len() / 97) {
-            fs::write(&home.path, &bytes[..length]).unwrap();
-            assert_usable(&home, &format!("{length} bytes of {}", bytes.len()));
-        }
-        let _ = fs::remove_file(&home.path);
-    }
-}
-
-#[test]
-fn a_file_that_was_damaged_is_none_or_is_whole() {
-    let home = Home::new();
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random >> 8).unwrap()
-    };
-    let mut anew = 0;
-    for closed in [true, false] {
-        let (bytes, _) = written(&home, closed);
-        for round in 0..250 {
-            let mut damaged = bytes.clone();
-            // Mostly where the pages in use are.
-            let end = if round % 3 == 0 { damaged.len() } else { damaged.len() / 3 };
-            let (at, length) = (next() % end, [1, 8, 512, 4096][round % 4]);
-            let length = length.min(damaged.len() - at);
-            for byte in &mut damaged[at..at + length] {
-                *byte ^= u8::try_from(next() % 255).unwrap() + 1;
-            }
-            fs::write(&home.path, &damaged).unwrap();
-            anew += usize::from(assert_usable(&home, &format!("{length} bytes at {at}")));
-        }
-        let _ = fs::remove_file(&home.path);
-    }
-    println!("{anew} of 500 were begun anew");
-    assert!(anew > 20, "{anew}");
-}
-
-/// What is damaged while it is in use is found when it is used, or at the next start.
-#[test]
-fn a_file_that_is_damaged_while_it_is_open_is_an_error_at_most() {
-    let home = Home::new();
-    for at in (0..).step_by(4096).take(40) {
-        let (mut bytes, _) = written(&home, false);
-        let mut store = home.store();
-        let end = bytes.len().min(at + 4096);
-        bytes[at.min(end)..end].fill(0xff);
-        fs::write(&home.path, &bytes).unwrap();
-        let mut kernel = Kernel::new();
-        kernel.send(CAM, 7, 1);
-        match store.add(&kernel.reading, &names(), &History::default()) {
-            Ok(_) => drop(store),
-            Err(error) => drop(store.set_aside_after(&error).unwrap()),
-        }
-        assert_usable(&home, &format!("page at {at}"));
-        fs::remove_file(&home.path).unwrap();
-    }
-}
-
 #[test]
 fn a_database_that_is_too_large_lets_the_oldest_go() {
     const MOST: u64 = 4 * 1024 * 1024;
@@ -420,164 +320,30 @@ fn of_a_flood_those_are_written_that_were_seen_last() {
     assert!(flows(&store.read().unwrap()).contains_key(&key(CAM, 999)));
 }
 
-/// What can happen between two readings.
-#[derive(Debug, Clone)]
-enum Step {
-    Send(bool, u32, u64),
-    Pass(u32),
-    Write,
-    /// A write that the process did not live to finish.
-    WriteKilled,
-    /// The process was killed, and another opened the database.
-    Killed,
-    Evict(u32),
-    BeginAnew,
-    Register(bool),
-    Remove(bool),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        8 => (any::<bool>(), 0..4_u32, 1..9_u64).prop_map(|(cam, peer, n)| Step::Send(cam, peer, n)),
-        2 => (0..400_u32).prop_map(Step::Pass),
-        4 => Just(Step::Write),
-        2 => Just(Step::WriteKilled),
-        1 => Just(Step::Killed),
-        2 => (0..4_u32).prop_map(Step::Evict),
-        1 => Just(Step::BeginAnew),
-        1 => any::<bool>().prop_map(Step::Register),
-        1 => any::<bool>().prop_map(Step::Remove),
-    ]
-}
-
-/// What has to be in the database.
-#[derive(Debug, Default)]
-struct Expected {
-    cameras: BTreeMap<Mac, u64>,
-    flows: BTreeMap<FlowKey, u64>,
-}
-
-fn play(steps: &[Step]) {
-    let home = Home::new();
-    let (mut kernel, mut store) = (Kernel::new(), home.store());
-    let mut sent = Expected::default();
-    let mut begun = 0;
-    let mac = |first: &bool| if *first { CAM } else { CAM2 };
-    for step in steps.iter().chain([&Step::Write]) {
-        match step {
-            Step::Send(first, peer, packets) => {
-                if kernel.reading.counters.contains_key(&mac(first)) {
-                    kernel.send(mac(first), *peer, *packets);
-                    *sent.cameras.entry(mac(first)).or_default() += packets;
-                    *sent.flows.entry(key(mac(first), *peer)).or_default() += packets;
-                }
-            }
-            Step::Pass(seconds) => kernel.pass(Duration::from_secs((*seconds).into())),
-            Step::Write => drop(add(&mut store, &kernel)),
-            Step::WriteKilled => {
-                let transaction = store.database.begin_write().unwrap();
-                let reading = &kernel.reading;
-                let added = write::tests::unfinished(&transaction, &store.reasons, reading);
-                assert!(added.is_ok());
-                transaction.abort().unwrap();
-            }
-            Step::Killed => {
-                let killed = fs::read(&home.path).unwrap();
-                drop(store);
-                fs::write(&home.path, killed).unwrap();
-                store = home.store();
-            }
-            // What was not read of it is lost; the next packet comes later than the last reading.
-            Step::Evict(peer) => {
-                add(&mut store, &kernel);
-                kernel.reading.ledger.flows.remove(&key(CAM, *peer));
-            }
-            Step::BeginAnew => {
-                add(&mut store, &kernel);
-                begun += 1;
-                kernel.begin_anew(begun);
-            }
-            // Both are read before and after.
-            Step::Register(first) if !kernel.reading.counters.contains_key(&mac(first)) => {
-                kernel.register(mac(first));
-            }
-            Step::Remove(first) => {
-                add(&mut store, &kernel);
-                kernel.reading.counters.remove(&mac(first));
-                add(&mut store, &kernel);
-            }
-            Step::Register(_) => {}
-        }
-    }
-    assert_eq!(home.files(), ["history.redb"]);
-    let reader = store.read().unwrap();
-    for width in Width::ALL {
-        for (mac, packets) in &sent.cameras {
-            let counts = reader.counts(width, Duration::ZERO, Some(*mac)).unwrap();
-            let counts = counts.values().flat_map(|counts| counts.by.as_flattened());
-            assert_eq!(counts.map(|tally| tally.packets).sum::<u64>(), *packets, "{width} {mac}");
-        }
-    }
-    let written: BTreeMap<_, _> =
-        flows(&reader).into_iter().map(|(key, tally)| (key, tally.packets)).collect();
-    assert_eq!(written, sent.flows);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn sums_are_what_was_counted(steps in prop::collection::vec(step(), 1..40)) {
-        play(&steps);
-    }
-}
-
-/// Where the child of the next test finds the database, and its lineage.
-const CHILD: [&str; 2] = ["CAMFENCE_TEST_HISTORY", "CAMFENCE_TEST_LINEAGE"];
-
-/// What the child counts in each reading.
-const EACH: u64 = 3;
-
-/// Counts and writes until it is killed. How often it did tells its clock.
 #[test]
-#[ignore = "the child of the next test"]
-fn child_that_writes_until_it_is_killed() {
-    let [Some(path), Some(lineage)] = CHILD.map(std::env::var_os) else { return };
-    let mut store = Store::open(Path::new(&path)).unwrap();
+fn nothing_is_let_go_while_somebody_reads() {
+    const MOST: u64 = 2 * 1024 * 1024;
+    let home = Home::new();
     let mut kernel = Kernel::new();
-    kernel.reading.lineage = lineage.into_string().unwrap();
-    for round in 1.. {
-        kernel.send(CAM, round % 50, EACH);
-        kernel.pass(Duration::from_millis(990));
-        add(&mut store, &kernel);
+    let mut store = home.store();
+    let reader = store.read().unwrap();
+    let settings = History { max_size: MOST, ..History::default() };
+    let mut refused = None;
+    for round in 0..8 {
+        kernel.reading.ledger.flows.clear();
+        for peer in 0..6_000 {
+            kernel.send(CAM, round * 6_000 + peer, 1);
+        }
+        store.add(&kernel.reading, &names(), &settings).unwrap();
+        match store.shrink(MOST) {
+            Ok(shrunk) => assert!(!shrunk, "{round}"),
+            Err(error) => refused = Some(error.to_string()),
+        }
+        kernel.pass(MINUTE);
     }
-}
-
-#[test]
-fn a_process_that_is_killed_while_it_writes_loses_nothing_and_counts_nothing_twice() {
-    const NAME: &str = "history::store::tests::child_that_writes_until_it_is_killed";
-    let home = Home::new();
-    drop(home.store());
-    let mut sum = 0;
-    for round in 0..25_u64 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", NAME])
-            .envs([(CHILD[0], home.path.as_os_str()), (CHILD[1], round.to_string().as_ref())])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        thread::sleep(Duration::from_millis(60 + 13 * round));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let store = home.store();
-        assert_eq!(home.files(), ["history.redb"], "{round}");
-        let reader = store.read().unwrap();
-        let clock = reader.bases(&round.to_string()).unwrap().clock;
-        sum += (clock / 1_000_000_000).saturating_sub(1_000) * EACH;
-        assert_eq!(total(&reader, Width::FiveMinutes), sum, "{round}");
-        assert_eq!(flows(&reader).values().map(|tally| tally.packets).sum::<u64>(), sum, "{round}");
-    }
-    println!("{sum}");
-    assert!(sum > 100, "{sum}");
+    assert!(refused.is_some_and(|it| it.contains("while a process reads it")), "{}", store.bytes());
+    assert_eq!(flows(&store.read().unwrap()).len(), 48_000);
+    drop(reader);
+    assert!(store.shrink(MOST).unwrap());
+    assert!(store.bytes() <= MOST && !flows(&store.read().unwrap()).is_empty());
 }

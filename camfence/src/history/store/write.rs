@@ -1,23 +1,19 @@
 //! Adding a reading, and letting go what is old.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use camfence_common::{
     abi::{CameraCounters, Tally},
     flow::{Flow, FlowKey},
     mac::Mac,
 };
-use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction};
+use redb::{ReadableTable as _, ReadableTableMetadata as _, WriteTransaction};
 
 use super::{
     Result, Store, guarded,
     tables::{
-        BASES, BucketBytes, CLOCK, EPOCH, FLOWS, FlowBytes, FlowRow, LINEAGE, META, MacBytes,
-        NAMES, PRUNED, Reasons, RowBytes, TEXT, WRITTEN, bucket, bucket_key, buckets, milliseconds,
-        tally_bytes, tally_of,
+        BASES, BucketBytes, CLOCK, EPOCH, FLOWS, FlowRow, LINEAGE, META, MacBytes, NAMES, PRUNED,
+        Reasons, TEXT, WRITTEN, bucket_key, buckets, milliseconds, tally_bytes, tally_of,
     },
 };
 use crate::{
@@ -36,9 +32,6 @@ const BYTES_PER_FLOW: u64 = 256;
 
 /// How often a camera's name is written though it stays the same: by that it is known how old it is.
 const RENAMED: Duration = Duration::from_hours(24);
-
-/// How many times something is let go until the database is small enough.
-const MOST_STEPS: usize = 24;
 
 /// What came of adding a reading.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,31 +81,6 @@ impl Store {
             }
             Ok(added)
         })
-    }
-
-    /// Makes the database smaller if it has more bytes than it may: the oldest flows go first, then the
-    /// oldest counts. Gives whether anything went.
-    pub fn shrink(&mut self, max_size: u64) -> Result<bool> {
-        if self.bytes() <= max_size {
-            return Ok(false);
-        }
-        let path = self.path.clone();
-        for _ in 0..MOST_STEPS {
-            guarded(&path, || {
-                let transaction = self.database.begin_write()?;
-                drop_oldest(&transaction)?;
-                transaction.commit()?;
-                // Not while somebody reads; then the next time.
-                match self.database.compact() {
-                    Ok(_) | Err(redb::CompactionError::TransactionInProgress) => Ok(()),
-                    Err(error) => Err(error.into()),
-                }
-            })?;
-            if self.bytes() <= max_size / 4 * 3 {
-                break;
-            }
-        }
-        Ok(true)
     }
 }
 
@@ -309,60 +277,6 @@ fn last_of(flows: &BTreeMap<FlowKey, Flow>, most: usize) -> u64 {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Removes the quarter of the flows that was seen longest ago; when there are few, the older half of the
-/// counts.
-fn drop_oldest(transaction: &WriteTransaction) -> std::result::Result<(), Failed> {
-    const FEW: u64 = 1_024;
-    let mut flows = transaction.open_table(FLOWS)?;
-    let count = flows.len()?;
-    if count > FEW {
-        let oldest = quarter(&flows, count)?;
-        flows.retain(|_, row| last_minute(row) > oldest)?;
-        return Ok(());
-    }
-    for width in Width::ALL {
-        let mut table = transaction.open_table(buckets(width))?;
-        let number = |key: &BucketBytes| bucket(key).0;
-        let ends = (
-            table.first()?.map(|e| number(e.0.value())),
-            table.last()?.map(|e| number(e.0.value())),
-        );
-        if let (Some(first), Some(last)) = ends {
-            let middle = bucket_key(first + (last - first).div_ceil(2), Mac([0; 6]), 0);
-            table.retain_in::<&BucketBytes, _>(..&middle, |_, _| false)?;
-        }
-    }
-    Ok(())
-}
-
-/// Up to which minute the quarter of the flows that is oldest was seen last.
-fn quarter(
-    flows: &Table<'_, &FlowBytes, &RowBytes>,
-    count: u64,
-) -> std::result::Result<u64, Failed> {
-    let mut by_minute: BTreeMap<u64, u64> = BTreeMap::new();
-    for entry in flows.iter()? {
-        let (_, row) = entry?;
-        match by_minute.entry(last_minute(row.value())) {
-            Entry::Occupied(mut entry) => *entry.get_mut() += 1,
-            Entry::Vacant(entry) => *entry.insert(1) += 0,
-        }
-    }
-    let mut seen = 0;
-    for (minute, flows) in by_minute {
-        seen += flows;
-        if seen >= count / 4 {
-            return Ok(minute);
-        }
-    }
-    Ok(u64::MAX)
-}
-
-/// The minute in which a flow was seen last.
-fn last_minute(row: &RowBytes) -> u64 {
-    FlowRow::from_bytes(row).last.as_secs() / 60
 }
 
 #[cfg(test)]
