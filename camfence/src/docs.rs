@@ -185,7 +185,7 @@ fn defaults() -> String {
     let row = |key: &str, value: String, why: &str| vec![key.to_owned(), value, why.to_owned()];
     let of_fence = || "that of `[fence]`".to_owned();
     let nothing = || "nothing".to_owned();
-    let rows = vec![
+    let mut rows = vec![
         row("`[fence]` `interfaces`", nothing(), "only what you name is touched"),
         row(
             "`local`",
@@ -245,6 +245,15 @@ fn defaults() -> String {
             grouped(config.ledger.entries.into()),
             "some thousand peers of each of a home's cameras, for 2 MiB",
         ),
+    ];
+    rows.extend(defaults_of_history(&config));
+    rows.push(row("`[metrics]` `listen`", nothing(), "no open port unless asked for"));
+    table(&["key", "default", "why"], rows)
+}
+
+fn defaults_of_history(config: &Config) -> Vec<Vec<String>> {
+    let row = |key: &str, value: String, why: &str| vec![key.to_owned(), value, why.to_owned()];
+    vec![
         row(
             "`[history]` `enabled`",
             code(config.history.enabled),
@@ -267,12 +276,10 @@ fn defaults() -> String {
         ),
         row(
             "`[networks]` `country`, `network`",
-            nothing(),
+            "nothing".to_owned(),
             "the databases are not camfence's to give away",
         ),
-        row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
-    ];
-    table(&["key", "default", "why"], rows)
+    ]
 }
 
 fn limits() -> String {
