@@ -18,7 +18,7 @@ mod write;
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -38,6 +38,9 @@ pub use self::{
     write::Added,
 };
 use camfence_common::reason::Reason;
+
+/// Bytes of what a file's blocks are counted in (`st_blocks` in stat(3type)).
+const BLOCK: u64 = 512;
 
 /// Memory for pages of the database.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
@@ -158,7 +161,7 @@ impl Store {
     /// line in the log.
     pub fn open(path: &Path) -> Result<Self> {
         make_directory(path)?;
-        match patiently(|| Self::open_once(path)) {
+        match patiently(PATIENCE, || Self::open_once(path)) {
             Err(error) if error.is_lost() => {
                 set_aside(path, &error)?;
                 Self::open_once(path)
@@ -208,9 +211,9 @@ impl Store {
         &self.path
     }
 
-    /// Bytes of the file.
+    /// Bytes of the file on the disk: redb doubles its length at times, most of which is not there.
     pub fn bytes(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+        fs::metadata(&self.path).map_or(0, |metadata| metadata.blocks() * BLOCK)
     }
 }
 
@@ -222,11 +225,11 @@ fn builder() -> Builder {
 
 /// Tries again for a while what fails because another process has the database: it may be about to mend
 /// it, or to make it smaller.
-fn patiently<T>(open: impl Fn() -> Result<T>) -> Result<T> {
+fn patiently<T>(patience: Duration, open: impl Fn() -> Result<T>) -> Result<T> {
     let begun = Instant::now();
     loop {
         match open() {
-            Err(StoreError::Busy { .. }) if begun.elapsed() < PATIENCE => {
+            Err(StoreError::Busy { .. }) if begun.elapsed() < patience => {
                 thread::sleep(LOOK_AGAIN);
             }
             opened => return opened,

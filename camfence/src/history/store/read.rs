@@ -20,6 +20,9 @@ use super::{
 };
 use crate::{history::bucket::Width, printable::Printable};
 
+/// How long it is waited for one that nobody may read: making a large one smaller takes seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a database has at one moment.
 pub struct Reader {
     path: PathBuf,
@@ -59,7 +62,7 @@ impl Reader {
     /// Opens a database that this process does not write. One that was not closed is mended first, if
     /// nobody has it.
     pub fn open(path: &Path) -> Result<Self> {
-        patiently(|| Self::open_or_mend(path))
+        patiently(PATIENCE, || Self::open_or_mend(path))
     }
 
     fn open_or_mend(path: &Path) -> Result<Self> {
