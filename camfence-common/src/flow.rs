@@ -13,6 +13,7 @@ use crate::{
     packet::{Bytes, join64},
     reason::{Direction, Reason},
     verdict::Verdict,
+    verifier::low8,
     wire::{ethernet::camera_mac, extension::Family, ipv6},
 };
 
@@ -127,24 +128,6 @@ impl FlowKey {
         })
     }
 
-    /// The flow that has these: a protocol and a port are as [`protocol`](Self::protocol) and
-    /// [`port`](Self::port) tell them.
-    pub fn new(
-        direction: Direction,
-        reason: Reason,
-        mac: Mac,
-        peer: IpAddr,
-        (protocol, port): (u8, u16),
-    ) -> Self {
-        let octets = match peer {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-            IpAddr::V6(v6) => v6.octets(),
-        };
-        let inbound = if direction == Direction::Inbound { Self::INBOUND } else { 0 };
-        let what = inbound | reason as u8;
-        Self { peer: bytemuck::cast(octets), mac, port, protocol, what, zero: [0; 6] }
-    }
-
     /// Its place among recent flows.
     #[inline(always)]
     pub fn place(&self) -> u32 {
@@ -152,6 +135,29 @@ impl FlowKey {
         let products = words.iter().zip(FACTORS).map(|(word, factor)| word.wrapping_mul(factor));
         let hash = products.fold(0, u64::wrapping_add);
         (hash >> HASH_REST) as u32
+    }
+
+    /// The same without the reason: what a contact is.
+    #[must_use]
+    pub const fn contact(self) -> Self {
+        Self { what: self.what & Self::INBOUND, ..self }
+    }
+
+    /// The key of a flow, from what it tells.
+    pub fn new(
+        mac: Mac,
+        direction: Direction,
+        peer: IpAddr,
+        (protocol, port): (u8, u16),
+        reason: Reason,
+    ) -> Self {
+        let peer = match peer {
+            IpAddr::V4(peer) => peer.to_ipv6_mapped(),
+            IpAddr::V6(peer) => peer,
+        };
+        let inbound = if direction == Direction::Inbound { Self::INBOUND } else { 0 };
+        let what = inbound | low8(reason.index());
+        Self { peer: bytemuck::cast(peer.octets()), mac, port, protocol, what, zero: [0; 6] }
     }
 
     /// The camera.
@@ -241,7 +247,7 @@ mod tests {
         assert_eq!((key.direction(), key.reason()), (Direction::Inbound, Some(Reason::Inbound)));
         assert_eq!(FlowKey { what: 0x7f, ..key }.reason(), None);
         let service = (key.protocol(), key.port());
-        let again = |peer| FlowKey::new(key.direction(), Reason::Inbound, key.mac(), peer, service);
+        let again = |peer| FlowKey::new(key.mac(), key.direction(), peer, service, Reason::Inbound);
         assert_eq!(again(key.peer()), FlowKey { what: 0x80 | Reason::Inbound as u8, ..key });
         let v6 = IpAddr::from([0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
         assert_eq!(again(v6).peer(), v6);

@@ -12,10 +12,12 @@ pub mod daemon;
 #[cfg(test)]
 mod docs;
 pub mod doctor;
+pub mod events;
 pub mod explain;
 pub mod fence;
 pub mod history;
 pub mod kernel;
+pub mod names;
 pub mod networks;
 pub mod opening;
 pub mod operations;
@@ -23,3 +25,5 @@ pub mod policy;
 pub mod printable;
 pub mod replay;
 pub mod telemetry;
+pub mod top;
+pub mod units;

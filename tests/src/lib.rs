@@ -10,6 +10,7 @@
 //! - [`model`]: a second verdict, written from the rules, that shares no code with the core.
 //! - [`wire`]: complete frames into and out of an interface.
 //! - [`traffic`]: real sockets that talk from one namespace to another.
+//! - [`terminal`]: a program at a terminal, and somebody who types.
 //! - [`cmd`]: the `camfence` binary, run inside a namespace.
 //! - [`home`]: a home with `camfence run` in it.
 //!
@@ -29,6 +30,7 @@ mod leftovers;
 pub mod mmdb;
 pub mod model;
 pub mod netns;
+pub mod terminal;
 pub mod traffic;
 pub mod wire;
 

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, num::NonZero, process::ExitCode};
 
 use camfence::{
+    daemon::{client, protocol::Request},
     fence::{Fence, FenceError},
     history::{
         query::{Joined, Span},
         store::Reader,
     },
     kernel::KernelError,
+    names::NameLine,
     networks::{Network, Networks},
     operations,
     telemetry::{
@@ -40,7 +42,7 @@ pub(crate) struct Arguments {
     live: bool,
 }
 
-pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = options.load()?;
     let camera = arguments.camera.as_deref();
     let mac = camera.map(|camera| operations::mac_of(&config, camera)).transpose()?;
@@ -58,7 +60,8 @@ pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<Ex
     let last_names = reader.map_or(Ok(BTreeMap::new()), |reader| reader.names())?;
     let now = Now::awake().since_epoch();
     let context = Context { config: &config, last_names, networks: &networks, now };
-    let ledger = Ledger::new(&flows, &missing, selection, &context);
+    let mut ledger = Ledger::new(&flows, &missing, selection, &context);
+    ledger.name(&names(options).await);
     if options.json {
         output::json(&ledger)?;
     } else {
@@ -91,18 +94,35 @@ fn joined(
     Ok((joined.flows(mac)?, missing))
 }
 
+/// The names that the daemon knows; without a daemon, or with one that does not say, none.
+async fn names(options: &Options) -> Vec<NameLine> {
+    let asked = client::lines(&options.bpffs, &options.config, &Request::Names).await;
+    let mut names = Vec::new();
+    let Ok(Some(mut lines)) = asked else { return names };
+    while let Ok(Some(line)) = lines.next().await {
+        names.extend(serde_json::from_str::<NameLine>(&line));
+    }
+    names
+}
+
 fn print(ledger: &Ledger, networks: &Networks) {
     if ledger.entries.is_empty() {
         output::line("nothing was seen");
     } else {
-        let known = [networks.has_countries(), networks.has_networks()];
-        let columns = known.into_iter().filter(|is_known| *is_known).count();
+        let columns = Columns {
+            name: ledger.entries.iter().any(|entry| entry.name.is_some()),
+            country: networks.has_countries(),
+            network: networks.has_networks(),
+        };
         let mut header = vec!["CAMERA", "DIRECTION", "VERDICT", "REASON", "PEER"];
-        header.extend(known[0].then_some("COUNTRY"));
-        header.extend(known[1].then_some("NETWORK"));
-        header.extend(["PROTOCOL", "PACKETS", "BYTES", "FIRST SEEN", "LAST SEEN"]);
-        let rows = ledger.entries.iter().map(|entry| row(entry, known));
-        output::table(&header, 6 + columns, rows.collect());
+        header.extend(columns.name.then_some("NAME"));
+        header.extend(columns.country.then_some("COUNTRY"));
+        header.extend(columns.network.then_some("NETWORK"));
+        header.push("PROTOCOL");
+        let left = header.len();
+        header.extend(["PACKETS", "BYTES", "FIRST SEEN", "LAST SEEN"]);
+        let rows = ledger.entries.iter().map(|entry| row(entry, columns));
+        output::table(&header, left, rows.collect());
     }
     let Evicted { entries, count } = ledger.evicted;
     if entries > 0 {
@@ -119,23 +139,34 @@ fn print(ledger: &Ledger, networks: &Networks) {
     }
 }
 
-/// A line, with the country and the network if there are such columns.
-fn row(entry: &Entry, [with_country, with_network]: [bool; 2]) -> Vec<String> {
+/// Columns that are there only if there is something to say.
+#[derive(Clone, Copy)]
+struct Columns {
+    name: bool,
+    country: bool,
+    network: bool,
+}
+
+fn row(entry: &Entry, columns: Columns) -> Vec<String> {
     let verdict = if entry.verdict == "pass" { "passed" } else { "dropped" };
     let [first, last] = entry.ago.map(output::ago);
-    let name = entry.camera.clone().or_else(|| entry.last_name.clone());
+    let camera = entry.camera.clone().or_else(|| entry.last_name.clone());
     let mut row = vec![
-        name.unwrap_or_else(|| entry.mac.to_string()),
+        camera.unwrap_or_else(|| entry.mac.to_string()),
         entry.direction.into(),
         verdict.into(),
         entry.reason.into(),
         entry.peer.to_string(),
     ];
-    if with_country {
-        row.push(entry.country.as_ref().map_or_else(|| "-".into(), ToString::to_string));
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    if columns.name {
+        row.push(or_none(entry.name.as_ref().map(ToString::to_string)));
     }
-    if with_network {
-        row.push(entry.network.as_ref().map_or_else(|| "-".into(), owner));
+    if columns.country {
+        row.push(or_none(entry.country.as_ref().map(ToString::to_string)));
+    }
+    if columns.network {
+        row.push(or_none(entry.network.as_ref().map(owner)));
     }
     row.extend([
         entry.service.to_string(),

@@ -8,6 +8,7 @@ mod check;
 mod close;
 mod doctor;
 mod down;
+mod events;
 mod explain;
 mod failure;
 mod generate;
@@ -23,6 +24,7 @@ mod remove;
 mod replay;
 mod run;
 mod status;
+mod top;
 mod unknown;
 mod up;
 
@@ -86,8 +88,12 @@ enum Verb {
     List,
     /// Say what is fenced, and what was passed and dropped
     Status,
+    /// Show on a whole screen what goes on, and open, close and add cameras there
+    Top,
     /// List the unknown sources that were seen last on ports with a policy for them
     Unknown,
+    /// Say what happens: first contacts, drops, unknown sources, openings, ports
+    Events(events::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
     /// Say what was passed and dropped, day by day or hour by hour
@@ -152,8 +158,10 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Close(arguments) => close::run(options, arguments).await,
         Verb::List => list::run(options),
         Verb::Status => status::run(options).await,
+        Verb::Top => top::run(options).await,
         Verb::Unknown => unknown::run(options).await,
-        Verb::Ledger(arguments) => ledger::run(options, arguments),
+        Verb::Events(arguments) => events::run(options, arguments).await,
+        Verb::Ledger(arguments) => ledger::run(options, arguments).await,
         Verb::History(arguments) => history::run(options, arguments),
         Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),

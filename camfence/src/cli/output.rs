@@ -3,10 +3,10 @@
 use std::{
     fmt,
     io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
-    time::Duration,
 };
 
 use anyhow::Context as _;
+pub(crate) use camfence::units::{ago, bytes, counted};
 use comfy_table::{CellAlignment, Table, presets};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
@@ -68,54 +68,9 @@ pub(crate) fn table(header: &[&str], right_from: usize, rows: Vec<Vec<String>>) 
     }
 }
 
-/// Bytes for people.
-pub(crate) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    #[expect(clippy::cast_precision_loss, reason = "rounded to a tenth anyway")]
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
-}
-
-/// A time that has passed, in its largest unit.
-pub(crate) fn ago(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "s"),
-        60..3600 => (seconds / 60, "min"),
-        3600..86_400 => (seconds / 3600, "h"),
-        _ => (seconds / 86_400, "d"),
-    };
-    format!("{count} {unit} ago")
-}
-
-/// "1 camera", "2 cameras".
-pub(crate) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_rounded_to_the_largest_unit() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(u64::MAX), "16777216.0 TiB");
-    }
-
-    #[test]
-    fn time_passed_is_told_in_its_largest_unit() {
-        let shown = |seconds| ago(Duration::from_secs(seconds));
-        let cases = [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (200_000, "2 d")];
-        for (seconds, expected) in cases {
-            assert_eq!(shown(seconds), format!("{expected} ago"));
-        }
-    }
+/// Whether what is printed may have colours: on a terminal, and unless somebody minds
+/// (<https://no-color.org>).
+pub(crate) fn is_colored() -> bool {
+    let minds = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !minds
 }

@@ -36,6 +36,7 @@ pub(super) struct RawConfig {
     pub(super) history: Table<RawHistory>,
     #[serde(default)]
     pub(super) networks: Table<RawNetworks>,
+    pub(super) log: Option<Table<RawLog>>,
     pub(super) metrics: Option<Table<RawMetrics>>,
 }
 
@@ -113,6 +114,15 @@ pub(super) struct RawHistory {
 pub(super) struct RawNetworks {
     pub(super) country: Option<Text>,
     pub(super) network: Option<Text>,
+}
+
+/// `[log]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    pub(super) deny: Text,
+    pub(super) format: Option<Text>,
+    pub(super) max_size: Option<Text>,
 }
 
 /// `[metrics]`.

@@ -6,6 +6,7 @@ mod camera;
 mod dns;
 mod fence;
 mod history;
+mod log;
 mod network;
 mod profile;
 
@@ -40,6 +41,7 @@ pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Con
     let ledger = check.ledger(&raw.ledger.0);
     let history = check.history(&raw.history.0);
     let networks = check.networks(&raw.networks.0);
+    let log = raw.log.and_then(|log| check.log(&log.0));
     let metrics = raw.metrics.and_then(|metrics| check.metrics(&metrics.0));
     let mut problems = check.problems;
     if !problems.is_empty() {
@@ -47,7 +49,18 @@ pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Con
         return Err(problems);
     }
     let path = path.to_owned();
-    Ok(Config { path, fence, profiles, cameras, interfaces, ledger, history, networks, metrics })
+    Ok(Config {
+        path,
+        fence,
+        profiles,
+        cameras,
+        interfaces,
+        ledger,
+        history,
+        networks,
+        log,
+        metrics,
+    })
 }
 
 /// The walk through the raw configuration. After a mistake it goes on with a stand-in.

@@ -160,6 +160,7 @@ impl<'a> Case<'a> {
             ledger: Ledger::default(),
             history: History::default(),
             networks: Networks::default(),
+            log: None,
             metrics: None,
         };
         // Shorter lists than those that were compiled before.

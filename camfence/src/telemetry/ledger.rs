@@ -15,7 +15,7 @@ use camfence_common::{
     reason::{Effect, Reason},
     wire::extension::Protocol,
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     now::{Now, timestamp},
@@ -25,6 +25,7 @@ use crate::{
     config::Config,
     history::query::Span,
     kernel::ledger::Contents,
+    names::NameLine,
     networks::{Network, Networks},
     printable::Printable,
 };
@@ -85,6 +86,9 @@ pub struct Entry {
     /// The network it is in; not there if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// The name by which the camera asked DNS for it, as far as the daemon knows; not there otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Printable>,
     /// What the packets carry.
     #[serde(flatten)]
     pub service: Service,
@@ -117,7 +121,7 @@ pub struct Service {
 }
 
 /// What an ICMP or `ICMPv6` message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Icmp {
     /// Its type.
     #[serde(rename = "type")]
@@ -147,6 +151,13 @@ pub fn spans(contents: &Contents, now: Now) -> BTreeMap<FlowKey, Span> {
 }
 
 impl Ledger {
+    /// What is asked for of what the kernel has.
+    pub fn live(contents: &Contents, config: &Config, selection: Selection, now: Now) -> Self {
+        let (last_names, networks) = (BTreeMap::new(), &Networks::default());
+        let context = Context { config, last_names, networks, now: now.since_epoch };
+        Self::new(&spans(contents, now), &contents.missing, selection, &context)
+    }
+
     /// What is asked for.
     pub fn new(
         flows: &BTreeMap<FlowKey, Span>,
@@ -164,6 +175,19 @@ impl Ledger {
                 .collect(),
             evicted: Evicted { entries, count: evicted.into() },
             lost: lost.into(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Names the peers.
+    pub fn name(&mut self, names: &[NameLine]) {
+        let names: HashMap<(Mac, IpAddr), &Printable> = names
+            .iter()
+            .filter_map(|line| Some(((line.mac.parse().ok()?, line.address), &line.name)))
+            .collect();
+        for entry in &mut self.entries {
+            entry.name = names.get(&(entry.mac, entry.peer)).copied().cloned();
         }
     }
 }
@@ -211,6 +235,7 @@ impl Entry {
             peer: key.peer(),
             country: found.country,
             network: found.network,
+            name: None,
             service: Service::of(key),
             reason: reason.name(),
             verdict: verdict(reason),
@@ -223,7 +248,8 @@ impl Entry {
 }
 
 impl Service {
-    fn of(key: &FlowKey) -> Self {
+    /// Of a flow.
+    pub fn of(key: &FlowKey) -> Self {
         let port = Some(key.port()).filter(|port| *port != 0);
         let [kind, code] = key.port().to_be_bytes();
         let icmp = Some(Icmp { kind, code });

@@ -100,6 +100,7 @@ fn assemble(
         ledger: Ledger::default(),
         history: History::default(),
         networks: Networks::default(),
+        log: None,
         metrics: None,
     }
 }

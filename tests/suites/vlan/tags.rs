@@ -66,11 +66,11 @@ fn beside_the_frame(hook: &str) -> Result<()> {
     capture.wait_for_log(PATIENCE, |log| log.contains("capturing"))?;
     camera.send(&home.build())?;
     let arrived = gateway.capture(SOON)?;
-    let tagged = home.vlan(20).build();
+    let tagged = home.clone().vlan(20).build();
     ensure!(arrived.as_ref() == Some(&tagged), "{arrived:?}");
     assert_eq!(counted(&fence, "outbound")?, [1, 1]);
 
-    // So it is captured, wherever its tag was.
+    // So it is captured, but where XDP does not see the tag.
     capture.ended(PATIENCE)?.success()?;
     let mut captured = Vec::new();
     let each = |frame: Captured<'_>| {
@@ -78,6 +78,7 @@ fn beside_the_frame(hook: &str) -> Result<()> {
         Ok::<_, Problem>(())
     };
     read(File::open(file)?, each, |problem| problem)?;
-    assert_eq!(captured, [tagged]);
+    let seen = if hook == "tc" { tagged } else { home.build() };
+    assert_eq!(captured, [seen]);
     Ok(())
 }

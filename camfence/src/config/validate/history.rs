@@ -2,15 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::Check;
+use super::{Check, log::read_size};
 use crate::config::{
     History, MAX_HISTORY_BYTES, MAX_KEEP, MIN_HISTORY_BYTES, MIN_KEEP, Networks, Problem,
     error::quoted,
     raw::{RawHistory, RawNetworks, Text},
 };
-
-/// What sizes are written in, the longer names first.
-const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
 
 impl Check<'_> {
     /// Reads `[history]`.
@@ -61,7 +58,7 @@ impl Check<'_> {
     }
 
     fn size(&mut self, written: &Text) -> Option<u64> {
-        let size = bytes(written.as_ref());
+        let size = read_size(written.as_ref());
         let size = size.filter(|size| (MIN_HISTORY_BYTES..=MAX_HISTORY_BYTES).contains(size));
         if size.is_none() {
             let what = format!("{} is not a size for the history", quoted(written.as_ref()));
@@ -70,14 +67,6 @@ impl Check<'_> {
         }
         size
     }
-}
-
-/// A size: a whole number and a unit.
-fn bytes(text: &str) -> Option<u64> {
-    let (unit, factor) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
-    let number = text.strip_suffix(unit)?.trim_end();
-    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
-    number.parse::<u64>().ok().filter(|_| is_plain)?.checked_mul(*factor)
 }
 
 #[cfg(test)]

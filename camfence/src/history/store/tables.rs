@@ -136,7 +136,7 @@ impl Reasons {
         let mac = Mac([m0, m1, m2, m3, m4, m5]);
         let peer = Ipv6Addr::from(peer).to_canonical();
         let port = u16::from_be_bytes([p0, p1]);
-        Some(FlowKey::new(direction, reason, mac, peer, (protocol, port)))
+        Some(FlowKey::new(mac, direction, peer, (protocol, port), reason))
     }
 
     /// What was counted, each for what.
@@ -284,7 +284,7 @@ mod tests {
         for peer in ["203.0.113.7", "2001:db8::7"] {
             let peer: IpAddr = peer.parse().unwrap();
             for direction in Direction::ALL {
-                let key = FlowKey::new(direction, Reason::NotLocal, mac, peer, (17, 10_240));
+                let key = FlowKey::new(mac, direction, peer, (17, 10_240), Reason::NotLocal);
                 let bytes = reasons.flow_key(&key).unwrap();
                 assert_eq!(reasons.flow(&bytes), Some(key));
                 assert!(bytes.starts_with(&mac.0), "a camera's flows are a range");

@@ -30,7 +30,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 fn key(mac: Mac, peer: u32) -> FlowKey {
     let peer = Ipv4Addr::from(0xcb00_7100 + peer).into();
-    FlowKey::new(Direction::Outbound, Reason::NotLocal, mac, peer, (17, 10_240))
+    FlowKey::new(mac, Direction::Outbound, peer, (17, 10_240), Reason::NotLocal)
 }
 
 fn tally(packets: u64) -> Tally {
