@@ -246,6 +246,11 @@ mod tests {
         assert_eq!((key.protocol(), key.port()), (17, 10_240));
         assert_eq!((key.direction(), key.reason()), (Direction::Inbound, Some(Reason::Inbound)));
         assert_eq!(FlowKey { what: 0x7f, ..key }.reason(), None);
+        let service = (key.protocol(), key.port());
+        let again = |peer| FlowKey::new(key.mac(), key.direction(), peer, service, Reason::Inbound);
+        assert_eq!(again(key.peer()), FlowKey { what: 0x80 | Reason::Inbound as u8, ..key });
+        let v6 = IpAddr::from([0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(again(v6).peer(), v6);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use camfence::{
     daemon::{DaemonError, client::ClientError, protocol::Failure},
     explain::QuestionError,
     fence::FenceError,
+    history::store::StoreError,
     kernel::KernelError,
     operations::OperationError,
     replay::ReplayError,
@@ -69,6 +70,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<FenceError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<QuestionError>() {

@@ -12,10 +12,12 @@ mod events;
 mod explain;
 mod failure;
 mod generate;
+mod history;
 mod ledger;
 mod list;
 mod open;
 mod output;
+mod past;
 mod progress;
 mod reload;
 mod remove;
@@ -94,6 +96,8 @@ enum Verb {
     Events(events::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
+    /// Say what was passed and dropped, day by day or hour by hour
+    History(history::Arguments),
     /// Capture frames of cameras, each with what became of it
     Capture(capture::Arguments),
     /// Check the configuration
@@ -158,6 +162,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Unknown => unknown::run(options).await,
         Verb::Events(arguments) => events::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments).await,
+        Verb::History(arguments) => history::run(options, arguments),
         Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,

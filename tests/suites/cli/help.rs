@@ -10,7 +10,7 @@ use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
 const VERBS: [&str; 17] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
-    "events", "ledger", "check", "doctor", "explain", "replay",
+    "events", "ledger", "history", "check", "doctor", "explain", "replay",
 ];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {
