@@ -272,6 +272,11 @@ mod tests {
         assert_eq!((key.direction(), key.reason()), (Direction::Inbound, Some(Reason::Inbound)));
         assert_eq!(key.mac(), Mac([0xb0, 0xc5, 0x54, 0x25, 0x5b, 0x0e]));
         assert_eq!(FlowKey { what: 0x7f << FlowKey::REASON, ..key }.reason(), None);
+        let service = (key.protocol(), key.port());
+        let again = |peer| FlowKey::new(key.mac(), key.direction(), peer, service, Reason::Inbound);
+        assert_eq!(again(key.peer()), key);
+        let v6 = IpAddr::from([0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(again(v6).peer(), v6);
     }
 
     #[test]

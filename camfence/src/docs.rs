@@ -2,7 +2,12 @@
 //! `<!-- NAME -->` and `<!-- end of NAME -->`;
 //! `CAMFENCE_WRITE_DOCS=1 cargo test -p camfence --lib docs` writes them.
 
-use std::{env, fmt::Display, fs, path::PathBuf};
+use std::{
+    env,
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use camfence_common::{
     limits::{
@@ -29,6 +34,11 @@ use crate::{
     },
     doctor::Check,
     events,
+    history::{
+        STATE_DIR,
+        reach::{MAX_COUNTRIES, MAX_NETWORKS},
+    },
+    networks,
 };
 
 /// A list's name, and what makes it.
@@ -223,6 +233,7 @@ fn defaults() -> String {
             && config.log.is_none()
     );
     assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
+    assert!(config.history.path.is_none() && config.networks == crate::config::Networks::default());
     let dns = match &profile.dns {
         Dns::Pass => "pass",
         Dns::Deny => "deny",
@@ -232,7 +243,7 @@ fn defaults() -> String {
     let row = |key: &str, value: String, why: &str| vec![key.to_owned(), value, why.to_owned()];
     let of_fence = || "that of `[fence]`".to_owned();
     let nothing = || "nothing".to_owned();
-    let rows = vec![
+    let mut rows = vec![
         row("`[fence]` `interfaces`", nothing(), "only what you name is touched"),
         row(
             "`local`",
@@ -303,12 +314,46 @@ fn defaults() -> String {
             "16MiB".to_owned(),
             "with the one before it, a month of a talkative camera",
         ),
+    ];
+    rows.extend(defaults_of_history(&config));
+    rows.extend([
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
         row("`[page]` `listen`", nothing(), "the same"),
         row("`token_file`", nothing(), "on loopback only who is on this machine sees the page"),
         row("`changes`", code(true), "a page is for opening the fence as much as for looking"),
-    ];
+    ]);
     table(&["key", "default", "why"], rows)
+}
+
+fn defaults_of_history(config: &Config) -> Vec<Vec<String>> {
+    let row = |key: &str, value: String, why: &str| vec![key.to_owned(), value, why.to_owned()];
+    vec![
+        row(
+            "`[history]` `enabled`",
+            code(config.history.enabled),
+            "who looks at it for the first time wants to see the week before",
+        ),
+        row(
+            "`path`",
+            code(Path::new(STATE_DIR).join("history.redb").display()),
+            "where state belongs",
+        ),
+        row(
+            "`keep`",
+            format!("{} days", config.history.keep.as_secs() / 86_400),
+            "this month, and the same one a year ago",
+        ),
+        row(
+            "`max_size`",
+            format!("{} MiB", config.history.max_size >> 20),
+            "more than a home fills in that time, and little of an SD card",
+        ),
+        row(
+            "`[networks]` `country`, `network`",
+            "nothing".to_owned(),
+            "the databases are not camfence's to give away",
+        ),
+    ]
 }
 
 fn limits() -> String {
@@ -336,10 +381,13 @@ fn limits() -> String {
         row("IPv6 extension headers; more are `malformed`", MAX_EXTENSIONS as u64),
         row("offset in a frame at which a header may start", MAX_OFFSET as u64),
         row("bytes of the configuration file", MAX_FILE_BYTES),
+        row("bytes of a database under `[networks]`", networks::MAX_BYTES),
+        row("countries that are known of a camera", MAX_COUNTRIES as u64),
+        row("networks that are known of a camera", MAX_NETWORKS as u64),
     ];
     // All of them have a row.
     let source = include_str!("../../camfence-common/src/limits.rs");
-    assert_eq!(rows.len() - 4, source.matches("pub const").count());
+    assert_eq!(rows.len() - 7, source.matches("pub const").count());
     table(&["what", "limit"], rows)
 }
 

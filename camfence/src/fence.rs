@@ -8,6 +8,7 @@ mod capture;
 mod follow;
 mod ports;
 mod proof;
+mod reading;
 mod switch;
 mod told;
 
@@ -26,6 +27,7 @@ pub use self::{
     follow::{Followed, FollowedPort, Memory},
     ports::Demand,
     proof::Side,
+    reading::Reading,
 };
 use self::{ports::Ports, proof::Prover};
 

@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: [`config`] → [`policy`] → [`kernel`] (maps and links) → the programs'
 //! verdicts → counters → [`telemetry`]. [`fence`] puts the steps together, [`operations`] adds the
-//! configuration file, [`daemon`] carries them out for as long as it runs.
+//! configuration file, [`daemon`] carries them out for as long as it runs. [`history`] keeps what was
+//! counted.
 
 mod admission;
 pub mod capture;
@@ -15,10 +16,12 @@ pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod fence;
+pub mod history;
 pub mod http;
 pub mod init;
 pub mod kernel;
 pub mod names;
+pub mod networks;
 pub mod opening;
 pub mod operations;
 pub mod page;

@@ -150,6 +150,7 @@ impl<'a> Camfence<'a> {
         command.args(arguments).stdin(Stdio::null());
         // A daemon is found by its pin root and this: never one of the machine's own.
         command.env("CAMFENCE_RUN_DIR", self.dir.path());
+        command.env("CAMFENCE_STATE_DIR", self.dir.path());
         Ok(command)
     }
 

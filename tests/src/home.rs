@@ -87,7 +87,11 @@ pub fn config(cameras: &[(&str, Mac)]) -> String {
 
 /// Starts the daemon; the fence is up when this returns.
 pub fn run(camfence: &Camfence) -> Result<Daemon> {
-    let mut daemon = camfence.start(["run"])?;
+    await_up(camfence, camfence.start(["run"])?)
+}
+
+/// Waits until the fence of a daemon that was started is up.
+pub fn await_up(camfence: &Camfence, mut daemon: Daemon) -> Result<Daemon> {
     let deadline = Instant::now() + SOON;
     while socket(camfence).is_err() {
         ensure!(daemon.is_running()? && Instant::now() < deadline, "{}", daemon.log()?);

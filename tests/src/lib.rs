@@ -6,6 +6,7 @@
 //! - [`frame`]: Ethernet frames that read like sentences.
 //! - [`kernel`]: what the running kernel has, and tests that skip themselves without it.
 //! - [`judge`]: a frame judged by the core on the host and by the programs in the kernel.
+//! - [`mmdb`]: databases in MaxMind's format.
 //! - [`model`]: a second verdict, written from the rules, that shares no code with the core.
 //! - [`wire`]: complete frames into and out of an interface.
 //! - [`traffic`]: real sockets that talk from one namespace to another.
@@ -28,6 +29,7 @@ pub mod judge;
 pub mod kernel;
 pub mod lab;
 mod leftovers;
+pub mod mmdb;
 pub mod model;
 pub mod netns;
 pub mod terminal;

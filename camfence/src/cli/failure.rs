@@ -8,6 +8,7 @@ use camfence::{
     discover::DiscoverError,
     explain::QuestionError,
     fence::FenceError,
+    history::store::StoreError,
     init::InitError,
     kernel::KernelError,
     operations::OperationError,
@@ -77,6 +78,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<InitError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<QuestionError>() {

@@ -14,11 +14,13 @@ mod events;
 mod explain;
 mod failure;
 mod generate;
+mod history;
 mod init;
 mod ledger;
 mod list;
 mod open;
 mod output;
+mod past;
 mod progress;
 mod prompt;
 mod reload;
@@ -102,6 +104,8 @@ enum Verb {
     Discover(discover::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
+    /// Say what was passed and dropped, day by day or hour by hour
+    History(history::Arguments),
     /// Capture frames of cameras, each with what became of it
     Capture(capture::Arguments),
     /// Check the configuration
@@ -168,6 +172,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Events(arguments) => events::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments).await,
         Verb::Discover(arguments) => discover::run(options, arguments).await,
+        Verb::History(arguments) => history::run(options, arguments),
         Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,

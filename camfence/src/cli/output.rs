@@ -33,6 +33,11 @@ impl Lines {
     }
 }
 
+/// Whether stdout is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether somebody can still read stdout: what it is a pipe to may have ended.
 pub(crate) fn has_reader() -> bool {
     let stdout = io::stdout();

@@ -18,6 +18,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use camfence_common::{limits::DEFAULT_LEDGER_ENTRIES, mac::Mac};
@@ -41,6 +42,24 @@ pub const DEFAULT_PROFILE: &str = "default";
 /// for more cameras than a fence can have.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Shortest time that the history can be kept.
+pub const MIN_KEEP: Duration = Duration::from_hours(24);
+
+/// Longest time that the history can be kept: ten years.
+pub const MAX_KEEP: Duration = Duration::from_hours(24 * 3653);
+
+/// How long it is kept if the configuration does not say: this month and the same one a year ago.
+pub const DEFAULT_KEEP: Duration = Duration::from_hours(24 * 400);
+
+/// Least bytes that the history can be given.
+pub const MIN_HISTORY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Most bytes that the history can be given.
+pub const MAX_HISTORY_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
+/// How many bytes it may have if the configuration does not say.
+pub const DEFAULT_HISTORY_BYTES: u64 = 256 * 1024 * 1024;
+
 /// A configuration without mistakes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -57,6 +76,10 @@ pub struct Config {
     pub interfaces: BTreeMap<String, Interface>,
     /// `[ledger]`.
     pub ledger: Ledger,
+    /// `[history]`.
+    pub history: History,
+    /// `[networks]`.
+    pub networks: Networks,
     /// `[log]`; without it what is dropped is not logged.
     pub log: Option<DenyLog>,
     /// `[metrics]`; without it nothing listens.
@@ -298,6 +321,34 @@ impl Default for Ledger {
     fn default() -> Self {
         Self { entries: DEFAULT_LEDGER_ENTRIES }
     }
+}
+
+/// What is kept of what was counted, over restarts and reboots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// The database; none for the usual one.
+    pub path: Option<PathBuf>,
+    /// For how long: a whole number of seconds, [`MIN_KEEP`] to [`MAX_KEEP`].
+    pub keep: Duration,
+    /// How many bytes the database may have, [`MIN_HISTORY_BYTES`] to [`MAX_HISTORY_BYTES`].
+    pub max_size: u64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { enabled: true, path: None, keep: DEFAULT_KEEP, max_size: DEFAULT_HISTORY_BYTES }
+    }
+}
+
+/// Databases in MaxMind's format that tell of addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks {
+    /// In which country they are.
+    pub country: Option<PathBuf>,
+    /// Whose network they are in.
+    pub network: Option<PathBuf>,
 }
 
 /// Bytes that a log file may have when the configuration says nothing.

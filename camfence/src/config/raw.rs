@@ -32,6 +32,10 @@ pub(super) struct RawConfig {
     pub(super) interface: BTreeMap<Text, Table<RawInterface>>,
     #[serde(default)]
     pub(super) ledger: Table<RawLedger>,
+    #[serde(default)]
+    pub(super) history: Table<RawHistory>,
+    #[serde(default)]
+    pub(super) networks: Table<RawNetworks>,
     pub(super) log: Option<Table<RawLog>>,
     pub(super) metrics: Option<Table<RawMetrics>>,
     pub(super) page: Option<Table<RawPage>>,
@@ -93,6 +97,24 @@ pub(super) struct RawInterface {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLedger {
     pub(super) entries: Option<Spanned<i64>>,
+}
+
+/// `[history]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHistory {
+    pub(super) enabled: Option<bool>,
+    pub(super) path: Option<Text>,
+    pub(super) keep: Option<Text>,
+    pub(super) max_size: Option<Text>,
+}
+
+/// `[networks]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNetworks {
+    pub(super) country: Option<Text>,
+    pub(super) network: Option<Text>,
 }
 
 /// `[log]`.

@@ -5,6 +5,7 @@ mod allowance;
 mod camera;
 mod dns;
 mod fence;
+mod history;
 mod listen;
 mod log;
 mod network;
@@ -39,6 +40,8 @@ pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Con
     let cameras = check.cameras(&raw.camera, &places, &fence);
     let interfaces = check.interface_tables(&raw.interface, &places);
     let ledger = check.ledger(&raw.ledger.0);
+    let history = check.history(&raw.history.0);
+    let networks = check.networks(&raw.networks.0);
     let log = raw.log.and_then(|log| check.log(&log.0));
     let metrics = raw.metrics.and_then(|metrics| check.metrics(&metrics.0));
     let page = raw.page.and_then(|page| check.page(&page.0));
@@ -48,7 +51,19 @@ pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Con
         return Err(problems);
     }
     let path = path.to_owned();
-    Ok(Config { path, fence, profiles, cameras, interfaces, ledger, log, metrics, page })
+    Ok(Config {
+        path,
+        fence,
+        profiles,
+        cameras,
+        interfaces,
+        ledger,
+        history,
+        networks,
+        log,
+        metrics,
+        page,
+    })
 }
 
 /// The walk through the raw configuration. After a mistake it goes on with a stand-in.

@@ -45,7 +45,12 @@ use self::{
     unfenced::Unfenced,
 };
 use crate::{
-    config::Config, events::deny, fence::Fence, kernel::netlink::Watch, operations::OperationError,
+    config::Config,
+    events::deny,
+    fence::Fence,
+    history::{self, writer::Writer},
+    kernel::netlink::Watch,
+    operations::OperationError,
     telemetry,
 };
 
@@ -67,10 +72,11 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         Some(page) => Some(page::Opened::new(page).await?),
         None => None,
     };
-    privileges::reduce(root)?;
+    privileges::reduce(root, &history::path(&config))?;
     let listen = Listening::of(&config);
     let (live, live_config) = watch::channel(Arc::new(config));
     let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
+    let history = start_history(&fence, &live_config);
     let (sources, changed) = (Sources::default(), Arc::new(Notify::new()));
     let context = listen::Context {
         fence: fence.clone(),
@@ -85,7 +91,8 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     ];
     if let Some(listener) = metrics {
         let hub = sources.hub.clone();
-        let source = shell::Source::new(fence.clone(), live_config.clone(), live_unfenced, hub);
+        let (config, history) = (live_config.clone(), history.clone());
+        let source = shell::Source::new(fence.clone(), config, live_unfenced, hub, history);
         tasks.push(tokio::spawn(telemetry::http::serve(listener, source)));
     }
 
@@ -98,7 +105,8 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let serving = tokio::spawn(server.clone().serve(socket));
     let interfaces = Watch::new();
     let told = Told { hub: sources.hub, changed };
-    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced, told);
+    let mut shell =
+        Shell::new(fence, config_path.into(), live, listen, unfenced, told, history.clone());
     let ended = serve(&mut shell, signals, requests, interfaces).await;
     if ended == Ending::Asked {
         notify::stopping();
@@ -107,6 +115,9 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     serving.abort();
     tasks.iter().for_each(JoinHandle::abort);
     server.drain().await;
+    if let Some(history) = history {
+        history.finish();
+    }
     match ended {
         Ending::Asked => Ok(()),
         Ending::NotUp => Err(shell.why_not_up()),
@@ -137,6 +148,12 @@ async fn serve(
         };
     }
     ending.unwrap_or(Ending::Asked)
+}
+
+/// Starts to write the history. Without one, everything else goes on.
+fn start_history(fence: &Fence, config: &watch::Receiver<Arc<Config>>) -> Option<Writer> {
+    let started = Writer::start(fence.clone(), config.clone());
+    started.inspect_err(|error| warn!("no history is written: {error}")).ok()
 }
 
 async fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {

@@ -1,8 +1,11 @@
 //! What the page needs of the daemon.
 
+mod past;
+
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use camfence_common::mac::Mac;
@@ -21,12 +24,14 @@ use super::{
     server::{self, Asked},
 };
 use crate::{
-    config::{Config, Page},
+    config::{self, Config, Page},
     fence::{Fence, FenceError},
     kernel::clock,
+    networks::Networks,
     page::{self, MOST_EVENTS, MOST_FLOWS, Told, Unknown, View, session::Door},
     telemetry::{
-        ledger::{Ledger, Selection},
+        history::HistoryReport,
+        ledger::{Context, Ledger, Selection},
         now::Now,
         report::StatusReport,
         unknown::UnknownReport,
@@ -64,62 +69,88 @@ pub(super) struct Source {
     config: watch::Receiver<Arc<Config>>,
     requests: mpsc::Sender<Asked>,
     sources: Sources,
+    networks: Arc<Mutex<Known>>,
+}
+
+/// The databases of addresses, as a configuration names them.
+#[derive(Default)]
+struct Known {
+    named: config::Networks,
+    networks: Arc<Networks>,
 }
 
 impl Source {
     /// A source that names cameras as the latest configuration does.
-    pub(super) const fn new(
+    pub(super) fn new(
         fence: Fence,
         config: watch::Receiver<Arc<Config>>,
         requests: mpsc::Sender<Asked>,
         sources: Sources,
     ) -> Self {
-        Self { fence, config, requests, sources }
+        Self { fence, config, requests, sources, networks: Arc::default() }
     }
 
     /// Does work on a thread of its own: reading of very many cameras takes a while.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Fence, &Config) -> Result<T, FenceError> + Send + 'static,
+        work: impl FnOnce(&Self, &Config) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
-        let read = spawn_blocking(move || work(&fence, &config)).await;
-        let read = read.map_err(|error| Failure { message: error.to_string(), hint: None })?;
-        read.map_err(|error| {
-            let message = error.to_string().lines().collect::<Vec<_>>().join(" ");
-            Failure { message, hint: error.hint() }
-        })
+        let (source, config) = (self.clone(), self.config.borrow().clone());
+        let read = spawn_blocking(move || work(&source, &config)).await;
+        read.unwrap_or_else(|error| Err(Failure { message: error.to_string(), hint: None }))
+    }
+
+    /// What is known of addresses. What cannot be read, the history's writer tells.
+    fn networks(&self, config: &Config) -> Arc<Networks> {
+        let mut known = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.named != config.networks {
+            let networks = Arc::new(Networks::load(&config.networks).0);
+            *known = Known { named: config.networks.clone(), networks };
+        }
+        Arc::clone(&known.networks)
+    }
+
+    /// Names the peers as the camera asked DNS for them.
+    fn name(&self, ledger: &mut Ledger) {
+        let names = self.sources.names.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in &mut ledger.entries {
+            entry.name = names.of(entry.mac, entry.peer).cloned();
+        }
     }
 }
 
 impl page::Source for Source {
     async fn view(&self) -> Result<View, Failure> {
-        let (runtime, hub) = (Handle::current(), self.sources.hub.clone());
-        self.read(move |fence, config| {
-            let view = runtime.block_on(view(fence, config))?;
-            let events = hub.last(MOST_EVENTS);
+        let runtime = Handle::current();
+        self.read(move |source, config| {
+            let view = runtime.block_on(view(&source.fence, config)).map_err(of_fence)?;
+            let events = source.sources.hub.last(MOST_EVENTS);
             Ok(View { events: events.iter().map(|event| Told::new(event)).collect(), ..view })
         })
         .await
     }
 
     async fn ledger(&self, mac: Mac) -> Result<Option<Ledger>, Failure> {
-        let names = Arc::clone(&self.sources.names);
-        self.read(move |fence, config| {
+        self.read(move |source, config| {
             if !config.cameras.iter().any(|camera| camera.mac == mac) {
                 return Ok(None);
             }
-            let contents = fence.ledger()?;
+            let (flows, missing) = past::flows(&source.fence, config, mac)?;
+            let networks = source.networks(config);
+            let now = Now::awake().since_epoch();
+            let last_names = BTreeMap::new();
+            let context = Context { config, last_names, networks: &networks, now };
             let selection = Selection { mac: Some(mac), ..Selection::default() };
-            let mut ledger = Ledger::new(&contents, config, selection, Now::awake());
+            let mut ledger = Ledger::new(&flows, &missing, selection, &context);
             ledger.entries.truncate(MOST_FLOWS);
-            let names = names.lock().unwrap_or_else(PoisonError::into_inner);
-            for entry in &mut ledger.entries {
-                entry.name = names.of(mac, entry.peer).cloned();
-            }
+            source.name(&mut ledger);
             Ok(Some(ledger))
         })
         .await
+    }
+
+    async fn timeline(&self, mac: Mac) -> Result<HistoryReport, Failure> {
+        self.read(move |source, config| past::day(&source.fence, config, mac)).await
     }
 
     async fn ask(&self, request: Request) -> Result<Response, Failure> {
@@ -140,4 +171,13 @@ async fn view(fence: &Fence, config: &Config) -> Result<View, FenceError> {
         profiles,
         Unknown::new(sightings.watched, unknown),
     ))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn of_fence(error: FenceError) -> Failure {
+    Failure { message: one_line(&error), hint: error.hint() }
+}
+
+fn one_line(error: &impl ToString) -> String {
+    error.to_string().lines().collect::<Vec<_>>().join(" ")
 }

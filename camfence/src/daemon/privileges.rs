@@ -13,6 +13,8 @@ use rustix::{
 };
 use thiserror::Error;
 
+use crate::history::STATE_DIR;
+
 /// What the daemon keeps: maps and programs, attaching them, and the pointer arithmetic in the
 /// programs, which the verifier takes from nobody without the last.
 const KEPT: CapabilitySet =
@@ -33,12 +35,13 @@ pub struct PrivilegeError {
 /// call it before there is another.
 ///
 /// Whoever is root stays the owner of root's files, but no longer passes where their modes let no
-/// one: so what is pinned under `root` becomes root's first.
-pub(super) fn reduce(root: &Path) -> Result<(), PrivilegeError> {
+/// one: so what is pinned under `root` becomes root's first, and the database at `history`.
+pub(super) fn reduce(root: &Path, history: &Path) -> Result<(), PrivilegeError> {
     let failed = |what| move |error: Errno| PrivilegeError { what, source: error.into() };
     if geteuid().is_root() {
         raise_memory_limit();
         own(root).map_err(|source| PrivilegeError { what: "others' pins", source })?;
+        own_history(history);
     }
     set_no_new_privs(true).map_err(failed("new privileges"))?;
     let had = thread::capabilities(None).map_err(failed("capabilities"))?.permitted;
@@ -76,6 +79,15 @@ fn raise_memory_limit() {
     if getrlimit(Resource::Memlock) != unlimited {
         // Where it is refused, later kernels do without.
         let _ = setrlimit(Resource::Memlock, unlimited);
+    }
+}
+
+/// Makes the database this user's, and the directory that is for nothing else. If that fails, it cannot be
+/// written, which is told then.
+fn own_history(path: &Path) {
+    let _ = own(path);
+    if path.parent() == Some(Path::new(STATE_DIR)) {
+        let _ = own(Path::new(STATE_DIR));
     }
 }
 

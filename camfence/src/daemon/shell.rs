@@ -30,6 +30,7 @@ use crate::{
     config::{Config, Metrics, Page},
     events::{Event, Hub, Kind},
     fence::{Demand, Fence, Followed, Memory},
+    history::writer::Writer,
     operations::{self, Done, OperationError},
     telemetry::{http, metrics::Snapshot},
 };
@@ -89,6 +90,7 @@ pub(super) struct Shell {
     memory: Memory,
     log: FollowLog,
     told: Told,
+    history: Option<Writer>,
 }
 
 /// Where it is told what was done.
@@ -122,10 +124,12 @@ impl Shell {
         listening: Listening,
         unfenced: watch::Sender<Unfenced>,
         told: Told,
+        history: Option<Writer>,
     ) -> Self {
         Self {
             fence,
             config_path,
+            history,
             state: State::default(),
             under_way: None,
             answers: HashMap::new(),
@@ -250,8 +254,12 @@ impl Shell {
             memory.forget_ports();
         }
         let runtime = Handle::current();
+        let history = self.history.clone().filter(|_| ends_counters(&change));
         let end = spawn_blocking(move || {
+            let note = || history.iter().for_each(|history| history.note(&fence));
+            note();
             let made = runtime.block_on(make(&fence, &path, &config, &mut memory, change));
+            note();
             (memory, made)
         });
         self.under_way = Some(UnderWay { what, begun, end });
@@ -338,6 +346,15 @@ async fn make(
     done.map(Into::into)
 }
 
+/// Whether counters may end with a change, so that they have to be read before; and afterwards, to know
+/// of those that begin anew.
+const fn ends_counters(change: &Change) -> bool {
+    match change {
+        Change::Up | Change::Down | Change::Reload | Change::Remove(_) => true,
+        Change::Follow | Change::Add(_) | Change::Open(..) => false,
+    }
+}
+
 fn describe(change: &Change) -> String {
     match change {
         Change::Up => UP.into(),
@@ -385,6 +402,7 @@ pub(super) struct Source {
     config: watch::Receiver<Arc<Config>>,
     unfenced: watch::Receiver<Unfenced>,
     hub: Hub,
+    history: Option<Writer>,
     /// One reading at a time is enough.
     reading: Arc<Mutex<()>>,
 }
@@ -396,8 +414,9 @@ impl Source {
         config: watch::Receiver<Arc<Config>>,
         unfenced: watch::Receiver<Unfenced>,
         hub: Hub,
+        history: Option<Writer>,
     ) -> Self {
-        Self { fence, config, unfenced, hub, reading: Arc::default() }
+        Self { fence, config, unfenced, hub, history, reading: Arc::default() }
     }
 }
 
@@ -406,11 +425,12 @@ impl http::Source for Source {
         let reading = Arc::clone(&self.reading).lock_owned().await;
         let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
         let unfenced = self.unfenced.borrow().totals(Instant::now());
+        let history = self.history.as_ref().map(Writer::status).unwrap_or_default();
         let (runtime, counts) = (Handle::current(), self.hub.counts());
         let read = spawn_blocking(move || {
             let standing = runtime.block_on(fence.read(&config));
             drop(reading);
-            standing.map(|standing| Snapshot::new(&config, standing, unfenced, counts))
+            standing.map(|standing| Snapshot::new(&config, standing, unfenced, counts, history))
         });
         read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }

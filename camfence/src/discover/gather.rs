@@ -183,7 +183,7 @@ fn ledger(fence: &Fence, config: Option<&Config>) -> Option<Ledger> {
     let contents = fence.ledger().ok()?;
     let nothing = Config::parse(Path::new(""), "").ok()?;
     let config = config.unwrap_or(&nothing);
-    Some(Ledger::new(&contents, config, Selection::default(), Now::awake()))
+    Some(Ledger::live(&contents, config, Selection::default(), Now::awake()))
 }
 
 /// Listens on a thread of its own, and tells meanwhile how far it is.

@@ -15,7 +15,10 @@ use serde::Serialize;
 
 use crate::{
     capture::Frame,
-    config::{self, Allowance, Config, Dns, Fence, Ledger, Local, Profile, Unknown, network},
+    config::{
+        self, Allowance, Config, Dns, Fence, History, Ledger, Local, Networks, Profile, Unknown,
+        network,
+    },
     policy::compile::{CompiledPolicy, Surroundings, compile},
 };
 
@@ -155,6 +158,8 @@ impl<'a> Case<'a> {
             cameras: Vec::new(),
             interfaces: BTreeMap::new(),
             ledger: Ledger::default(),
+            history: History::default(),
+            networks: Networks::default(),
             log: None,
             metrics: None,
             page: None,

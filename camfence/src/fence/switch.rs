@@ -112,6 +112,11 @@ impl Fence {
             old.copy_deadlines(&mut maps)?;
         }
         compare(&before, target, report);
+        let lineage = match &before {
+            Before::Known(_) => self.root.current()?.and_then(|current| current.lineage()),
+            Before::Nothing | Before::Lost(_) => None,
+        };
+        generation.set_lineage(lineage)?;
         links::pin(&mut object, generation)?;
         let is_fenced = Programs::open(&self.root, self.tcx).is_ok();
         if is_fenced {

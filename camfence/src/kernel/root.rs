@@ -36,6 +36,7 @@ use rustix::{
     fs::{FlockOperation, flock, statfs},
     io::Errno,
     process::geteuid,
+    rand::{GetRandomFlags, getrandom},
 };
 
 use super::error::{KernelError, Result, Tried};
@@ -52,6 +53,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 /// The symbolic link to the generation in use, and what it is made as before its rename.
 const CURRENT: &str = "current";
 const NEXT: &str = "next";
+/// The symbolic link in a generation that leads nowhere, and whose target is its lineage.
+const LINEAGE: &str = "lineage";
 /// The directory that is there while the programs capture.
 const CAPTURE: &str = "capture";
 /// Directories of a generation.
@@ -109,6 +112,20 @@ impl Generation {
     pub fn create(&self) -> Result<()> {
         make(&self.maps())?;
         make(&self.programs())
+    }
+
+    /// Which counters its own go on from: as long as this is the same, what is read is never less
+    /// than it was. None in one that a version made which knew of no lineages.
+    pub fn lineage(&self) -> Option<String> {
+        fs::read_link(self.directory.join(LINEAGE)).ok()?.into_os_string().into_string().ok()
+    }
+
+    /// Sets that of one that is being made; without one to go on from, a new one.
+    pub fn set_lineage(&self, before: Option<String>) -> Result<()> {
+        let path = self.directory.join(LINEAGE);
+        let what = || format!("making {}", path.display());
+        let lineage = before.map_or_else(new_lineage, Ok).tried(what)?;
+        symlink(lineage, &path).tried(what)
     }
 
     /// Removes what is pinned in it. Only with the lock held.
@@ -358,6 +375,13 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
+/// A lineage that no other has.
+fn new_lineage() -> io::Result<String> {
+    let mut bytes = [0; size_of::<u64>()];
+    getrandom(&mut bytes, GetRandomFlags::empty())?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
 /// The number in a generation's name.
 fn number(name: &str) -> Option<u64> {
     let number = name.strip_prefix('g')?.parse().ok()?;
@@ -443,6 +467,19 @@ mod tests {
         assert_eq!(root.current().unwrap(), Some(first.clone()));
         old.remove().unwrap();
         assert_eq!(root.generations().unwrap(), [first]);
+    }
+
+    #[test]
+    fn a_lineage_is_new_or_that_of_what_was_before() {
+        let (_directory, root) = root();
+        let [first, second, third] = std::array::from_fn(|_| made(&root));
+        assert_eq!(first.lineage(), None);
+        first.set_lineage(None).unwrap();
+        second.set_lineage(first.lineage()).unwrap();
+        third.set_lineage(None).unwrap();
+        assert_eq!(first.lineage(), second.lineage());
+        assert_ne!(first.lineage(), third.lineage());
+        assert_eq!(first.lineage().unwrap().len(), 16);
     }
 
     #[test]

@@ -149,6 +149,18 @@ pub(super) async fn ledger<S: Source>(
     reading(visit.served.during(visit.page.ledger.get(mac, read)).await)
 }
 
+/// `GET /api/cameras/MAC/timeline`
+pub(super) async fn timeline<S: Source>(
+    _: SignedIn,
+    State(visit): State<Visit<S>>,
+    Path(mac): Path<String>,
+) -> Response {
+    let Ok(mac) = mac.parse::<Mac>() else { return nothing_there().await };
+    let source = visit.page.source.clone();
+    let read = || async move { source.timeline(mac).await };
+    reading(visit.served.during(visit.page.timeline.get(mac, read)).await)
+}
+
 /// `POST /api/changes`
 pub(super) async fn change<S: Source>(
     visitor: SignedIn,

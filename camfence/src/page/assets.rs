@@ -23,7 +23,7 @@ macro_rules! script {
     };
 }
 
-const FILES: [File; 14] = [
+const FILES: [File; 15] = [
     ("/", HTML, include_str!("assets/index.html")),
     ("/page.css", CSS, include_str!("assets/page.css")),
     ("/icon.svg", SVG, include_str!("assets/icon.svg")),
@@ -37,6 +37,7 @@ const FILES: [File; 14] = [
     script!("page.js"),
     script!("ports.js"),
     script!("rates.js"),
+    script!("timeline.js"),
     script!("unknown.js"),
 ];
 

@@ -30,7 +30,7 @@ use crate::{
     admission::Served,
     daemon::protocol::{Failure, Request, Response},
     http,
-    telemetry::ledger::Ledger,
+    telemetry::{history::HistoryReport, ledger::Ledger},
 };
 
 /// Longest body of a request, in bytes.
@@ -44,6 +44,9 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// Reads whom a camera talked to, at most [`MOST_FLOWS`]. None if there is no such camera.
     fn ledger(&self, mac: Mac) -> impl Future<Output = Result<Option<Ledger>, Failure>> + Send;
 
+    /// Reads what passed and was dropped of a camera in each five minutes of the last day.
+    fn timeline(&self, mac: Mac) -> impl Future<Output = Result<HistoryReport, Failure>> + Send;
+
     /// Has a change made.
     fn ask(&self, request: Request) -> impl Future<Output = Result<Response, Failure>> + Send;
 }
@@ -55,6 +58,7 @@ struct Page<S> {
     changes: bool,
     view: Paced<()>,
     ledger: Paced<Mac>,
+    timeline: Paced<Mac>,
 }
 
 /// A connection.
@@ -73,8 +77,8 @@ impl<S> Clone for Visit<S> {
 
 /// Serves the page until dropped. Without `changes` it only shows.
 pub async fn serve<S: Source>(listener: TcpListener, source: S, door: Door, changes: bool) {
-    let (view, ledger) = (Paced::default(), Paced::default());
-    let page = Arc::new(Page { source, door, changes, view, ledger });
+    let (view, ledger, timeline) = (Paced::default(), Paced::default(), Paced::default());
+    let page = Arc::new(Page { source, door, changes, view, ledger, timeline });
     let app = |client, served| router(Visit { page: Arc::clone(&page), client, served });
     http::serve(listener, "page", app).await;
 }
@@ -86,6 +90,7 @@ fn router<S: Source>(visit: Visit<S>) -> Router {
         .route("/api/sign-out", post(api::sign_out))
         .route("/api/view", get(api::view))
         .route("/api/cameras/{mac}/ledger", get(api::ledger))
+        .route("/api/cameras/{mac}/timeline", get(api::timeline))
         .route("/api/changes", post(api::change))
         .fallback(api::nothing_there)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -36,6 +36,10 @@ impl Source for Fake {
         Ok(Some(Ledger { entries: vec![], evicted, lost: none }))
     }
 
+    async fn timeline(&self, _: Mac) -> Result<HistoryReport, Failure> {
+        Ok(HistoryReport { by: "5min", buckets: vec![] })
+    }
+
     async fn ask(&self, request: Request) -> Result<Response, Failure> {
         self.0.lock().unwrap().push(request);
         Ok(Response::Ok(Summary::default()))

@@ -1,6 +1,13 @@
 //! What `ledger` prints: whom cameras talked to.
 
-use std::{cmp::Reverse, collections::HashMap, fmt, net::IpAddr, num::NonZero, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    net::IpAddr,
+    num::NonZero,
+    time::Duration,
+};
 
 use camfence_common::{
     flow::{Flow, FlowKey, Missing},
@@ -10,8 +17,18 @@ use camfence_common::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{now::Now, report::Count};
-use crate::{config::Config, kernel::ledger::Contents, names::NameLine, printable::Printable};
+use super::{
+    now::{Now, timestamp},
+    report::Count,
+};
+use crate::{
+    config::Config,
+    history::query::Span,
+    kernel::ledger::Contents,
+    names::NameLine,
+    networks::{Network, Networks},
+    printable::Printable,
+};
 
 /// Which flows are asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +39,19 @@ pub struct Selection {
     pub since: Option<Duration>,
     /// So many, those with the most bytes. Without it all, those seen last first.
     pub top: Option<NonZero<usize>>,
+}
+
+/// What flows are told with.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The cameras' names.
+    pub config: &'a Config,
+    /// The last known names, of those too that are not registered any more.
+    pub last_names: BTreeMap<Mac, String>,
+    /// What is known of addresses.
+    pub networks: &'a Networks,
+    /// The moment at which it is told, since 1970.
+    pub now: Duration,
 }
 
 /// What `ledger --json` prints. Others' scripts parse it; its keys do not change.
@@ -40,6 +70,9 @@ pub struct Ledger {
 pub struct Entry {
     /// The camera's name; null if it is not registered any more.
     pub camera: Option<String>,
+    /// Its last known name, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
     /// Its MAC.
     #[serde(serialize_with = "as_text")]
     pub mac: Mac,
@@ -47,6 +80,12 @@ pub struct Entry {
     pub direction: &'static str,
     /// The peer's address.
     pub peer: IpAddr,
+    /// The country it is in, by its code; not there if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<Printable>,
+    /// The network it is in; not there if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
     /// The name by which the camera asked DNS for it, as far as the daemon knows; not there otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Printable>,
@@ -101,17 +140,38 @@ pub struct Evicted {
     pub count: Count,
 }
 
+/// The flows that the kernel has.
+pub fn spans(contents: &Contents, now: Now) -> BTreeMap<FlowKey, Span> {
+    let span = |(key, flow): (&FlowKey, &Flow)| {
+        let [first, last] =
+            [flow.first, flow.last].map(|moment| now.moment(Duration::from_nanos(moment)));
+        (*key, Span { tally: flow.tally, first, last })
+    };
+    contents.flows.iter().map(span).collect()
+}
+
 impl Ledger {
-    /// What is asked for, as told now.
-    pub fn new(contents: &Contents, config: &Config, selection: Selection, now: Now) -> Self {
-        let Missing { entries, evicted, lost } = contents.missing;
-        let names: HashMap<Mac, &str> =
-            config.cameras.iter().map(|camera| (camera.mac, camera.name.as_str())).collect();
-        let entries_of = selected(contents, selection, now);
+    /// What is asked for of what the kernel has.
+    pub fn live(contents: &Contents, config: &Config, selection: Selection, now: Now) -> Self {
+        let (last_names, networks) = (BTreeMap::new(), &Networks::default());
+        let context = Context { config, last_names, networks, now: now.since_epoch };
+        Self::new(&spans(contents, now), &contents.missing, selection, &context)
+    }
+
+    /// What is asked for.
+    pub fn new(
+        flows: &BTreeMap<FlowKey, Span>,
+        missing: &Missing,
+        selection: Selection,
+        context: &Context<'_>,
+    ) -> Self {
+        let Missing { entries, evicted, lost } = *missing;
+        let cameras = &context.config.cameras;
+        let names = cameras.iter().map(|camera| (camera.mac, camera.name.as_str())).collect();
         Self {
-            entries: entries_of
+            entries: selected(flows, selection, context.now)
                 .into_iter()
-                .filter_map(|(key, flow)| Entry::new(key, flow, &names, now))
+                .filter_map(|(key, span)| Entry::new(key, span, &names, context))
                 .collect(),
             evicted: Evicted { entries, count: evicted.into() },
             lost: lost.into(),
@@ -133,41 +193,56 @@ impl Ledger {
 }
 
 /// The flows that are asked for, in their order.
-fn selected(contents: &Contents, selection: Selection, now: Now) -> Vec<(&FlowKey, &Flow)> {
+fn selected(
+    flows: &BTreeMap<FlowKey, Span>,
+    selection: Selection,
+    now: Duration,
+) -> Vec<(&FlowKey, &Span)> {
     let Selection { mac, since, top } = selection;
-    let is_meant = |(key, flow): &(&FlowKey, &Flow)| {
+    let is_meant = |(key, span): &(&FlowKey, &Span)| {
         mac.is_none_or(|mac| key.mac() == mac)
-            && since.is_none_or(|since| now.since(Duration::from_nanos(flow.last)) <= since)
+            && since.is_none_or(|since| now.saturating_sub(span.last) <= since)
     };
-    let mut flows: Vec<_> = contents.flows.iter().filter(is_meant).collect();
+    let mut flows: Vec<_> = flows.iter().filter(is_meant).collect();
     match top {
         Some(top) => {
-            flows.sort_by_key(|(key, flow)| (Reverse(flow.tally.bytes), **key));
+            flows.sort_by_key(|(key, span)| (Reverse(span.tally.bytes), **key));
             flows.truncate(top.get());
         }
-        None => flows.sort_by_key(|(key, flow)| (Reverse(flow.last), **key)),
+        None => flows.sort_by_key(|(key, span)| (Reverse(span.last), **key)),
     }
     flows
 }
 
 impl Entry {
     /// None if this version has no such reason.
-    fn new(key: &FlowKey, flow: &Flow, names: &HashMap<Mac, &str>, now: Now) -> Option<Self> {
+    fn new(
+        key: &FlowKey,
+        span: &Span,
+        names: &HashMap<Mac, &str>,
+        context: &Context<'_>,
+    ) -> Option<Self> {
         let reason = key.reason()?;
-        let [first, last] = [flow.first, flow.last].map(Duration::from_nanos);
+        let Span { tally, first, last } = *span;
+        let camera = names.get(&key.mac()).map(ToString::to_string);
+        let last_name = context.last_names.get(&key.mac()).filter(|_| camera.is_none()).cloned();
+        let found = context.networks.of(key.peer());
         Some(Self {
-            camera: names.get(&key.mac()).map(ToString::to_string),
+            camera,
+            last_name,
             mac: key.mac(),
             direction: key.direction().name(),
             peer: key.peer(),
+            country: found.country,
+            network: found.network,
             name: None,
             service: Service::of(key),
             reason: reason.name(),
             verdict: verdict(reason),
-            count: flow.tally.into(),
-            first_seen: now.timestamp(first),
-            last_seen: now.timestamp(last),
-            ago: [first, last].map(|moment| now.since(moment)),
+            count: tally.into(),
+            first_seen: timestamp(first),
+            last_seen: timestamp(last),
+            ago: [first, last].map(|moment| context.now.saturating_sub(moment)),
         })
     }
 }

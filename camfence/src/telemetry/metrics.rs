@@ -19,6 +19,7 @@ use crate::{
     config::{Config, Mode},
     events::hub::Counts,
     fence::{LiveCamera, Standing},
+    history::{reach::Reached, writer::Status},
 };
 
 /// How metrics are written.
@@ -48,6 +49,7 @@ pub struct Snapshot {
     unfenced: BTreeMap<String, Duration>,
     now: Now,
     counts: Counts,
+    history: Status,
 }
 
 /// Labels, and what the kernel says of whom they name.
@@ -55,15 +57,16 @@ type Of<'a> = (Vec<(&'static str, &'a str)>, &'a LiveCamera);
 
 impl Snapshot {
     /// What was read, with the names of a configuration, for how long ports were not enforcing, and what
-    /// events were told.
+    /// events and of the history is to be told.
     pub fn new(
         config: &Config,
         standing: Standing,
         unfenced: BTreeMap<String, Duration>,
         counts: Counts,
+        history: Status,
     ) -> Self {
         let names = config.cameras.iter().map(|camera| (camera.mac, camera.name.clone()));
-        Self { names: names.collect(), standing, unfenced, now: Now::awake(), counts }
+        Self { names: names.collect(), standing, unfenced, now: Now::awake(), counts, history }
     }
 
     /// The text for a scrape.
@@ -199,12 +202,89 @@ impl Collector for Snapshot {
         let family = encoder.encode_descriptor(unfenced, help, None, Counter)?;
         self.encode_unfenced(family)?;
         self.encode_events(&mut encoder)?;
+        self.encode_reached(&mut encoder)?;
+        self.encode_history(&mut encoder)?;
         let help = "The version of camfence; always 1.";
         encoder
             .encode_descriptor("camfence_build_info", help, None, Gauge)?
             .encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?
             .encode_gauge(&1_u32)
     }
+}
+
+impl Snapshot {
+    fn encode_reached(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let [.., new_countries, new_networks, _] = COUNTERS;
+        let Status { has_countries, has_networks, .. } = self.history;
+        if has_countries {
+            let help = "Countries that a camera tried to reach, as far as the history goes.";
+            let family = encoder.encode_descriptor(COUNTRIES, help, None, MetricType::Gauge)?;
+            self.encode_each(family, |reached| Value::Now(reached.countries))?;
+            let help =
+                "Countries that a camera had not tried to reach, since camfence run started.";
+            let family =
+                encoder.encode_descriptor(new_countries, help, None, MetricType::Counter)?;
+            self.encode_each(family, |reached| Value::Sum(reached.new_countries))?;
+        }
+        if has_networks {
+            let help = "Networks that a camera tried to reach, as far as the history goes.";
+            let family = encoder.encode_descriptor(NETWORKS, help, None, MetricType::Gauge)?;
+            self.encode_each(family, |reached| Value::Now(reached.networks))?;
+            let help = "Networks that a camera had not tried to reach, since camfence run started.";
+            let family =
+                encoder.encode_descriptor(new_networks, help, None, MetricType::Counter)?;
+            self.encode_each(family, |reached| Value::Sum(reached.new_networks))?;
+        }
+        Ok(())
+    }
+
+    /// A series for each registered camera.
+    fn encode_each(
+        &self,
+        mut family: MetricEncoder<'_>,
+        value: impl Fn(&Reached) -> Value,
+    ) -> fmt::Result {
+        for (mac, name) in &self.names {
+            let reached = self.history.reached.get(mac).copied().unwrap_or_default();
+            let mac = mac.to_string();
+            let labels = [("camera", name.as_str()), ("mac", mac.as_str())];
+            let mut series = family.encode_family(&labels)?;
+            match value(&reached) {
+                Value::Now(count) => series.encode_gauge(&(count as u64))?,
+                Value::Sum(count) => series.encode_counter::<NoLabelSet, u64, u64>(&count, None)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_history(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let [.., errors] = COUNTERS;
+        let Status { bytes, written, errors: failures, .. } = &self.history;
+        if let Some(bytes) = bytes {
+            let help = "Bytes of the history's database.";
+            encoder
+                .encode_descriptor(HISTORY_BYTES, help, None, MetricType::Gauge)?
+                .encode_gauge(bytes)?;
+        }
+        if let Some(written) = written {
+            let help = "When the history was up to date last, since 1970.";
+            encoder
+                .encode_descriptor(HISTORY_WRITTEN, help, None, MetricType::Gauge)?
+                .encode_gauge(&written.as_secs_f64())?;
+        }
+        let help = "How often the history could not be written, since camfence run started.";
+        encoder
+            .encode_descriptor(errors, help, None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, u64, u64>(failures, None)
+    }
+}
+
+/// What a series has.
+enum Value {
+    /// How many there are.
+    Now(usize),
+    /// How many there were.
+    Sum(u64),
 }
 
 /// A series for each direction and reason that occurred.
@@ -265,11 +345,15 @@ fn encode_gauges<'a>(
 
 const AUDIT: &str = "camfence_camera_audit";
 const OPEN: &str = "camfence_camera_open_seconds";
+const COUNTRIES: &str = "camfence_camera_countries";
+const NETWORKS: &str = "camfence_camera_networks";
+const HISTORY_BYTES: &str = "camfence_history_bytes";
+const HISTORY_WRITTEN: &str = "camfence_history_written_timestamp_seconds";
 const LAST_SEEN: &str = "camfence_camera_last_seen_timestamp_seconds";
 const ENFORCING: &str = "camfence_enforcing";
 
 /// The counter families: what `OpenMetrics` calls them. Their samples end in `_total`.
-const COUNTERS: [&str; 9] = [
+const COUNTERS: [&str; 12] = [
     "camfence_packets",
     "camfence_bytes",
     "camfence_unknown_packets",
@@ -279,6 +363,9 @@ const COUNTERS: [&str; 9] = [
     "camfence_events_lost",
     "camfence_camera_first_contacts",
     "camfence_unknown_sources",
+    "camfence_camera_new_countries",
+    "camfence_camera_new_networks",
+    "camfence_history_errors",
 ];
 
 /// `OpenMetrics` as the older format has it: a counter is called what its samples are called.

@@ -32,6 +32,11 @@ impl Now {
         Self { kernel, since_epoch: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
     }
 
+    /// This moment, since 1970.
+    pub const fn since_epoch(self) -> Duration {
+        self.since_epoch
+    }
+
     /// How long ago something was that the kernel saw at this time of its clock.
     pub const fn since(self, moment: Duration) -> Duration {
         self.kernel.saturating_sub(moment)
@@ -51,8 +56,13 @@ impl Now {
 
     /// When that was: RFC 3339, UTC.
     pub(crate) fn timestamp(self, moment: Duration) -> String {
-        format_rfc3339_millis(SystemTime::UNIX_EPOCH + self.moment(moment)).to_string()
+        timestamp(self.moment(moment))
     }
+}
+
+/// A moment since 1970: RFC 3339, UTC.
+pub(super) fn timestamp(since_epoch: Duration) -> String {
+    format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch.min(LAST_MOMENT)).to_string()
 }
 
 #[cfg(test)]

@@ -214,7 +214,8 @@ impl CameraReport {
 }
 
 impl DirectionReport {
-    fn new(counters: &CameraCounters, direction: Direction) -> Self {
+    /// The report of counters in a direction.
+    pub fn new(counters: &CameraCounters, direction: Direction) -> Self {
         let (mut passed, mut dropped) = (Tally::default(), Tally::default());
         let mut reasons = BTreeMap::new();
         for reason in Reason::ALL {

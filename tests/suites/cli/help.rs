@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
-    "events", "ledger", "top", "capture", "discover", "init", "check", "doctor", "explain",
-    "replay",
+    "events", "ledger", "history", "top", "capture", "discover", "init", "check", "doctor",
+    "explain", "replay",
 ];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {

@@ -10,8 +10,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use camfence_tests::home::{DRIVEWAY, Home, METRICS, SOON, config, run};
+use camfence_tests::cmd::Daemon;
+use camfence_tests::home::{DRIVEWAY, Home, METRICS, SOON, await_up, config};
 use camfence_tests::lab::INTERNET_V4;
+use camfence_tests::mmdb;
 use serde_json::Value;
 
 use crate::prometheus::{Prometheus, program};
@@ -96,13 +98,25 @@ fn call_outside(home: &Home, calls: u32) -> Result<()> {
     })
 }
 
+/// Databases that know where the camera calls, and the lines that name them.
+fn networks(directory: &Path) -> Result<String> {
+    let [countries, networks] = ["country.mmdb", "network.mmdb"].map(|name| directory.join(name));
+    mmdb::write(&countries, &[("203.0.113.0/24", mmdb::country("CN"))])?;
+    mmdb::write(&networks, &[("203.0.113.0/24", mmdb::network(64_500, "Example Cloud"))])?;
+    let [countries, networks] = [countries, networks].map(|path| path.display().to_string());
+    Ok(format!("[networks]\ncountry = \"{countries}\"\nnetwork = \"{networks}\"\n"))
+}
+
 #[test]
 fn every_panel_shows_what_a_fence_did() -> Result<()> {
     let home = Home::new()?;
     let camfence = home.camfence()?;
     let sealed = format!("[interface.{}]\nunknown = \"drop\"\n", home.lab.port("attic"));
-    camfence.configure(&(config(&[("driveway", DRIVEWAY)]) + &sealed))?;
-    let _daemon = run(&camfence)?;
+    let networks = networks(camfence.dir())?;
+    camfence.configure(&(config(&[("driveway", DRIVEWAY)]) + &sealed + &networks))?;
+    let mut daemon = camfence.command(["run"])?;
+    daemon.env("CAMFENCE_HISTORY_INTERVAL", "200ms");
+    let _daemon = await_up(&camfence, Daemon::spawn(daemon)?)?;
     let Some(prometheus) = Prometheus::start(home.lab.box_ns(), METRICS, &dist("prometheus"))?
     else {
         return Ok(());
@@ -117,6 +131,8 @@ fn every_panel_shows_what_a_fence_did() -> Result<()> {
     camfence.run(["open", "driveway", "--for", "1m"])?.success()?;
     prometheus.await_value("sum(camfence_camera_open_seconds > 0) > bool 0", 1, SOON)?;
 
+    let places = "sum(camfence_camera_new_countries_total + camfence_camera_new_networks_total)";
+    prometheus.await_value(places, 2, SOON)?;
     for (title, query) in queries()? {
         let deadline = Instant::now() + SOON;
         while prometheus.query(&query)?.is_empty() {

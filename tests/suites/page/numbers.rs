@@ -72,12 +72,21 @@ fn the_numbers_are_the_kernels() -> Result<()> {
     browser.wait("document.querySelectorAll('#detail .stacks')[0].tBodies[0].rows.length >= 3")?;
     println!("the destinations were found after {:?}", begun.elapsed());
     let flows = "[...document.querySelectorAll('#detail .stacks')[0].tBodies[0].rows].map((row) => \
-        [...row.cells].map((cell) => cell.textContent).slice(0, 5))";
+        [...row.cells].map((cell) => cell.textContent).slice(0, 6))";
     let flows = browser.eval(flows)?;
     for (peer, frames) in INTERNET_V4.iter().zip(CALLS) {
-        let row = json!([peer, "udp/10240", "outbound", "dropped: not-local", frames.to_string()]);
+        let row =
+            json!([peer, "–", "udp/10240", "outbound", "dropped: not-local", frames.to_string()]);
         ensure!(flows.as_array().context("rows")?.contains(&row), "{row} is not in {flows:#}");
     }
+    let sum: u32 = CALLS.iter().sum();
+    browser.wait(&format!(
+        "document.querySelectorAll('.timeline')[1].ariaLabel.startsWith('Dropped: {sum}\\u00a0packets')"
+    ))?;
+    ensure!(
+        browser.eval("document.querySelector('path.dropped').getAttribute('d').length > 0")?
+            == true
+    );
     assert_clean(&mut browser)
 }
 

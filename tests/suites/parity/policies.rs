@@ -8,8 +8,8 @@ use std::{
 };
 
 use camfence::config::{
-    Allowance, Camera, Config, Dns, DnsName, Fence, Guard, Hook, Ledger, Local, Mode, Profile,
-    Protocol, Unknown,
+    Allowance, Camera, Config, Dns, DnsName, Fence, Guard, History, Hook, Ledger, Local, Mode,
+    Networks, Profile, Protocol, Unknown,
 };
 use camfence_common::{
     limits::{DEFAULT_MAX_CAMERAS, MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES},
@@ -98,6 +98,8 @@ fn assemble(
         cameras: cameras.into_iter().map(camera).collect(),
         interfaces: BTreeMap::new(),
         ledger: Ledger::default(),
+        history: History::default(),
+        networks: Networks::default(),
         log: None,
         metrics: None,
         page: None,

@@ -51,6 +51,7 @@ fn it_is_installed_upgraded_and_removed() -> Result<()> {
     assert_eq!(links.split_whitespace().count(), 2, "{log}");
     assert_eq!(value("links after")?, links, "an upgrade leaves the fence as it stands");
     assert_eq!(value("ports after")?, "1");
+    assert_eq!(value("history")?, "drwxr-x--- camfence camfence");
 
     assert!(log.contains("the fence is down"), "by the removal: {log}");
     assert_eq!(value("pins left")?, "0");

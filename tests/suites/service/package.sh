@@ -46,10 +46,13 @@ system dpkg -i /tmp/camfence.deb
 find sys/fs/bpf/camfence -path '*links*' -type f -printf '%i ' | said 'links after'
 system camfence status | grep -c yes | said 'ports after'
 
+system systemd-tmpfiles --create camfence.conf 2>/dev/null || true
+system stat -c '%A %U %G' /var/lib/camfence | said history
+
 system dpkg -r camfence
 ls sys/fs/bpf/camfence 2>/dev/null | wc -l | said 'pins left'
 system sh -c 'command -v camfence || echo none' | said program
 system ls /etc/camfence | said kept
 system dpkg -P camfence
-system sh -c 'ls -d /etc/camfence 2>/dev/null || echo none' | said purged
+system sh -c 'ls -d /etc/camfence /var/lib/camfence 2>/dev/null | grep . || echo none' | said purged
 system find /usr /etc /lib -name '*camfence*' -not -path '*/fonts/*' | tr '\n' ' ' | said left

@@ -143,6 +143,7 @@ impl Service {
         command.arg("--config").arg(camfence.config_path());
         command.arg("--bpffs").arg(home.bpffs.path()).arg("run");
         command.env("CAMFENCE_RUN_DIR", camfence.dir());
+        command.env("CAMFENCE_STATE_DIR", camfence.dir());
         Daemon::spawn(command)
     }
 }
@@ -181,6 +182,8 @@ fn root_takes_over_what_the_service_left() -> Result<()> {
     check_threads(&daemon)?;
     every_verb(&home, &camfence, &daemon)?;
     ensure!(fs::metadata(home.bpffs.path())?.uid() == 0);
+    ensure!(!daemon.log()?.contains("no history"), "{}", daemon.log()?);
+    ensure!(fs::metadata(camfence.dir().join("history.redb"))?.uid() == 0);
     Ok(())
 }
 

@@ -51,7 +51,7 @@ impl Check<'_> {
 }
 
 /// A whole number of bytes, such as `65536` or `16MiB`.
-fn read_size(text: &str) -> Option<u64> {
+pub(super) fn read_size(text: &str) -> Option<u64> {
     const UNITS: [(&str, u32); 3] = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
     let unit = UNITS.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
     let (number, shift) = unit.unwrap_or((text, 0));

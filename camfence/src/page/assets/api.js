@@ -43,4 +43,5 @@ export const signIn = async (token) => begun(await post("/api/sign-in", { token 
 export const signOut = () => post("/api/sign-out", {});
 export const view = () => ask("/api/view");
 export const ledger = (mac) => ask(`/api/cameras/${mac}/ledger`);
+export const timeline = (mac) => ask(`/api/cameras/${mac}/timeline`);
 export const change = (request) => post("/api/changes", request);

@@ -1,11 +1,17 @@
-// One camera: its reasons, and whom it talks to.
+// One camera: its day, whom it talks to, and why its packets pass or not.
 
-import { ledger } from "./api.js";
+import { ledger, timeline, worded } from "./api.js";
 import { byId, el, setText, Table } from "./dom.js";
 import { ago, bytes, count, service } from "./format.js";
+import { Timeline } from "./timeline.js";
 
-// How often the ledger is asked for, in readings of the fence.
+// How often the ledger and the timeline are asked for, in readings of the fence.
 const EVERY = 3;
+const DAY_EVERY = 15;
+
+// The country and the network, as far as they are known.
+const where = ({ country, network }) =>
+  [country, network && `AS${network.asn} ${network.owner}`].filter(Boolean).join(", ") || "–";
 
 const verdict = (entry) => entry.verdict === "pass" ? "passed" : "dropped";
 
@@ -20,6 +26,7 @@ export class Detail {
     ], ({ direction, reason }) => `${direction} ${reason}`);
     this.flows = new Table("Destinations", [
       { title: "Peer", text: ({ peer, name }) => name ? `${peer} (${name})` : peer },
+      { title: "Where", text: where },
       { title: "Service", text: service },
       { title: "Direction", text: ({ direction }) => direction },
       { title: "Verdict", text: (entry) => `${verdict(entry)}: ${entry.reason}` },
@@ -29,8 +36,10 @@ export class Detail {
       { title: "Last seen", right: true, text: (entry) => ago(entry.last_seen) },
     ], (entry) => [entry.peer, service(entry), entry.direction, entry.reason].join(" "));
     this.note = el("p", { class: "hint" });
+    this.day = new Timeline();
     byId("detail").append(
       el("p", {}, el("a", { href: "#" }, "All cameras")), this.title,
+      el("section", {}, el("h3", {}, "The last day"), this.day.node),
       el("section", {}, el("h3", {}, "Whom it talks to"), this.flows.node, this.note),
       el("section", {}, el("h3", {}, "Why its packets pass or are dropped"), this.reasons.node));
   }
@@ -41,6 +50,7 @@ export class Detail {
       Object.assign(this, { mac, turn: 0 });
       this.flows.update([]);
       this.reasons.update([]);
+      this.day.update([]);
       setText(this.note, "");
       setText(this.title, "");
     }
@@ -51,12 +61,28 @@ export class Detail {
     const camera = view.cameras.find((camera) => camera.mac === mac);
     setText(this.title, camera?.name ?? "This camera is not registered");
     this.reasons.update(camera ? reasons(camera) : []);
-    if (camera && this.turn++ % EVERY === 0) {
+    if (!camera) {
+      return;
+    }
+    const turn = this.turn;
+    this.turn += 1;
+    if (turn % EVERY === 0) {
       const read = await ledger(mac);
       if (read && mac === this.mac) {
         this.flows.update(read.entries);
         setText(this.note, note(read));
       }
+    }
+    if (turn % DAY_EVERY === 0) {
+      await this.updateDay(mac);
+    }
+  }
+
+  // Where there is no history, everything else is shown all the same.
+  async updateDay(mac) {
+    const [buckets, problem] = await timeline(mac).then((read) => [read.buckets, ""], (refusal) => [[], worded(refusal)]);
+    if (mac === this.mac) {
+      this.day.update(buckets, problem);
     }
   }
 }

@@ -7,7 +7,9 @@ use tokio::{
 };
 
 use super::*;
-use crate::{events::hub::Counts, fence::Standing, http::MAX_REQUEST_BYTES};
+use crate::{
+    events::hub::Counts, fence::Standing, history::writer::Status, http::MAX_REQUEST_BYTES,
+};
 
 #[derive(Clone)]
 struct Fake(Result<(), String>);
@@ -17,7 +19,8 @@ impl Source for Fake {
         self.0.clone()?;
         let config = crate::config::Config::parse("camfence.toml".as_ref(), "[fence]\n").unwrap();
         let standing = Standing { ports: vec![], cameras: BTreeMap::new() };
-        Ok(Snapshot::new(&config, standing, BTreeMap::new(), Counts::default()))
+        let (unfenced, counts) = (BTreeMap::new(), Counts::default());
+        Ok(Snapshot::new(&config, standing, unfenced, counts, Status::default()))
     }
 }
 

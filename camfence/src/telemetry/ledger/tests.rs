@@ -52,17 +52,25 @@ fn contents() -> Contents {
     Contents { flows: flows.into_iter().collect(), missing }
 }
 
+fn ledger(selection: Selection) -> Ledger {
+    let (contents, config, networks) = (contents(), config(), Networks::default());
+    let last_names = BTreeMap::from([DRIVEWAY, GONE].map(|mac| (mac, "garage".to_owned())));
+    let context =
+        Context { config: &config, last_names, networks: &networks, now: NOW.since_epoch };
+    Ledger::new(&spans(&contents, NOW), &contents.missing, selection, &context)
+}
+
 /// The peers that are told, in their order.
 fn peers(selection: Selection) -> Vec<String> {
-    let ledger = Ledger::new(&contents(), &config(), selection, NOW);
+    let ledger = ledger(selection);
     ledger.entries.iter().map(|entry| entry.peer.to_string()).collect()
 }
 
 #[test]
 fn the_json_is_what_scripts_parse() {
     let selection = Selection { top: NonZero::new(1), mac: Some(GONE), ..Selection::default() };
-    let mut ledger = Ledger::new(&contents(), &config(), Selection::default(), NOW);
-    ledger.entries.truncate(1);
+    let mut all = ledger(Selection::default());
+    all.entries.truncate(1);
     let expected = json!({
         "entries": [{
             "camera": "driveway",
@@ -81,10 +89,11 @@ fn the_json_is_what_scripts_parse() {
         "evicted": {"entries": 3, "packets": 7, "bytes": 700},
         "lost": {"packets": 1, "bytes": 60},
     });
-    assert_eq!(serde_json::to_value(&ledger).unwrap(), expected);
-    let gone = serde_json::to_value(Ledger::new(&contents(), &config(), selection, NOW)).unwrap();
+    assert_eq!(serde_json::to_value(&all).unwrap(), expected);
+    let gone = serde_json::to_value(ledger(selection)).unwrap();
     let gone = &gone["entries"][0];
     assert_eq!((&gone["camera"], &gone["port"]), (&Value::Null, &Value::Null));
+    assert_eq!(gone["last_name"], "garage");
     assert_eq!(
         (&gone["mac"], &gone["icmp"]),
         (&json!("02:00:00:00:00:09"), &json!({"type": 3, "code": 1}))

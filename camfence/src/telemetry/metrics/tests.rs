@@ -69,6 +69,18 @@ fn standing() -> Standing {
     Standing { ports: vec![port1, gone], cameras }
 }
 
+fn history() -> Status {
+    let reached = Reached { countries: 3, networks: 5, new_countries: 1, new_networks: 2 };
+    Status {
+        bytes: Some(1_589_248),
+        written: Some(Duration::from_millis(1_795_219_200_500)),
+        errors: 7,
+        reached: BTreeMap::from([("b0:c5:54:25:5b:0e".parse().unwrap(), reached)]),
+        has_countries: true,
+        has_networks: true,
+    }
+}
+
 fn encoded(format: Format) -> String {
     text_of(standing(), format)
 }
@@ -76,7 +88,7 @@ fn encoded(format: Format) -> String {
 fn text_of(standing: Standing, format: Format) -> String {
     let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
     let unfenced = BTreeMap::from([("port1".into(), Duration::from_millis(1250))]);
-    Snapshot::new(&config, standing, unfenced, counts()).encode(format).unwrap()
+    Snapshot::new(&config, standing, unfenced, counts(), history()).encode(format).unwrap()
 }
 
 fn counts() -> Counts {
@@ -89,6 +101,14 @@ fn counts() -> Counts {
 }
 
 const SAMPLES: &[&str] = &[
+    r#"camfence_camera_countries{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 3"#,
+    r#"camfence_camera_networks{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 5"#,
+    r#"camfence_camera_new_countries_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 1"#,
+    r#"camfence_camera_new_networks_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 2"#,
+    r#"camfence_camera_new_networks_total{camera="silent",mac="b0:c5:54:25:5b:0f"} 0"#,
+    "camfence_history_bytes 1589248",
+    "camfence_history_written_timestamp_seconds 1795219200.5",
+    "camfence_history_errors_total 7",
     r#"camfence_packets_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e",direction="outbound",verdict="drop",reason="not-local"} 45"#,
     r#"camfence_bytes_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e",direction="inbound",verdict="pass",reason="local"} 18446744073709551615"#,
     r#"camfence_packets_total{camera="",mac="b0:c5:54:25:5b:10",direction="inbound",verdict="pass",reason="local"} 7"#,
@@ -155,6 +175,18 @@ fn enforcing(standing: Standing) -> usize {
     let values: Vec<bool> = series.map(|line| line.ends_with(" 1")).collect();
     assert_eq!(values.len(), 4, "{text}");
     values.into_iter().filter(|on| *on).count()
+}
+
+#[test]
+fn what_is_not_known_has_no_series() {
+    let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
+    let (unfenced, history) = (BTreeMap::new(), Status::default());
+    let snapshot = Snapshot::new(&config, standing(), unfenced, counts(), history);
+    let text = snapshot.encode(Format::Text).unwrap();
+    for absent in ["countries", "networks", "history_bytes", "history_written"] {
+        assert!(!text.contains(absent), "{absent}: {text}");
+    }
+    assert!(text.contains("\ncamfence_history_errors_total 0\n"), "{text}");
 }
 
 #[test]
