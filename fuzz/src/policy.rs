@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf};
 
 use camfence::config::{
-    Allowance, Camera, Config, DEFAULT_PROFILE, Dns, DnsName, Fence, Guard, Hook, Ledger, Local,
-    Mode, Profile, Protocol, Unknown,
+    Allowance, Camera, Config, DEFAULT_PROFILE, Dns, DnsName, Fence, Guard, History, Hook, Ledger,
+    Local, Mode, Networks, Profile, Protocol, Unknown,
 };
 use camfence_common::{
     limits::{DEFAULT_MAX_CAMERAS, MAX_BOUND},
@@ -67,6 +67,8 @@ pub(crate) fn config(input: &mut Input<'_>, frame: &[u8]) -> Config {
         cameras: macs.map(|mac| camera(mac, addresses.clone())).collect(),
         interfaces: BTreeMap::new(),
         ledger: Ledger::default(),
+        history: History::default(),
+        networks: Networks::default(),
         log: None,
         metrics: None,
     }

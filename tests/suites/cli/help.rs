@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
     "events", "ledger", "history", "check", "doctor", "explain", "replay",
 ];
