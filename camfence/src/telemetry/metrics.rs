@@ -214,7 +214,6 @@ impl Collector for Snapshot {
 
 impl Snapshot {
     fn encode_reached(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let [.., new_countries, new_networks, _] = COUNTERS;
         let Status { has_countries, has_networks, .. } = self.history;
         if has_countries {
             let help = "Countries that a camera tried to reach, as far as the history goes.";
@@ -223,7 +222,7 @@ impl Snapshot {
             let help =
                 "Countries that a camera had not tried to reach, since camfence run started.";
             let family =
-                encoder.encode_descriptor(new_countries, help, None, MetricType::Counter)?;
+                encoder.encode_descriptor(NEW_COUNTRIES, help, None, MetricType::Counter)?;
             self.encode_each(family, |reached| Value::Sum(reached.new_countries))?;
         }
         if has_networks {
@@ -232,7 +231,7 @@ impl Snapshot {
             self.encode_each(family, |reached| Value::Now(reached.networks))?;
             let help = "Networks that a camera had not tried to reach, since camfence run started.";
             let family =
-                encoder.encode_descriptor(new_networks, help, None, MetricType::Counter)?;
+                encoder.encode_descriptor(NEW_NETWORKS, help, None, MetricType::Counter)?;
             self.encode_each(family, |reached| Value::Sum(reached.new_networks))?;
         }
         Ok(())
@@ -258,7 +257,6 @@ impl Snapshot {
     }
 
     fn encode_history(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let [.., errors] = COUNTERS;
         let Status { bytes, written, errors: failures, .. } = &self.history;
         if let Some(bytes) = bytes {
             let help = "Bytes of the history's database.";
@@ -274,7 +272,7 @@ impl Snapshot {
         }
         let help = "How often the history could not be written, since camfence run started.";
         encoder
-            .encode_descriptor(errors, help, None, MetricType::Counter)?
+            .encode_descriptor(HISTORY_ERRORS, help, None, MetricType::Counter)?
             .encode_counter::<NoLabelSet, u64, u64>(failures, None)
     }
 }
@@ -347,6 +345,9 @@ const AUDIT: &str = "camfence_camera_audit";
 const OPEN: &str = "camfence_camera_open_seconds";
 const COUNTRIES: &str = "camfence_camera_countries";
 const NETWORKS: &str = "camfence_camera_networks";
+const NEW_COUNTRIES: &str = "camfence_camera_new_countries";
+const NEW_NETWORKS: &str = "camfence_camera_new_networks";
+const HISTORY_ERRORS: &str = "camfence_history_errors";
 const HISTORY_BYTES: &str = "camfence_history_bytes";
 const HISTORY_WRITTEN: &str = "camfence_history_written_timestamp_seconds";
 const LAST_SEEN: &str = "camfence_camera_last_seen_timestamp_seconds";
@@ -359,13 +360,13 @@ const COUNTERS: [&str; 12] = [
     "camfence_unknown_packets",
     "camfence_unknown_bytes",
     "camfence_unfenced_seconds",
+    NEW_COUNTRIES,
+    NEW_NETWORKS,
+    HISTORY_ERRORS,
     "camfence_events",
     "camfence_events_lost",
     "camfence_camera_first_contacts",
     "camfence_unknown_sources",
-    "camfence_camera_new_countries",
-    "camfence_camera_new_networks",
-    "camfence_history_errors",
 ];
 
 /// `OpenMetrics` as the older format has it: a counter is called what its samples are called.

@@ -69,7 +69,7 @@ fn an_empty_file_is_a_configuration() {
 fn unknown_keys_are_named_at_every_level() {
     let fence = "keys allowed here: interfaces, unknown, mode, hook, local, max_cameras";
     for (text, line, key, hint) in [
-        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, interface, ledger, log,"),
+        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, interface, ledger, history,"),
         ("\n[cameras]\n", 2, "cameras", "did you mean `camera`?"),
         ("[fence]\n\ndns = 1\n", 3, "dns", fence),
         ("[fence]\r\ninterface = []\r\n", 2, "interface", "did you mean `interfaces`?"),
