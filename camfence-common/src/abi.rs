@@ -18,7 +18,7 @@ use crate::{
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
-pub const ABI: u32 = 4;
+pub const ABI: u32 = 5;
 
 /// A camera that nobody has, in every fence that stands: its frames are run through the attached
 /// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
@@ -61,6 +61,16 @@ pub mod names {
     /// Hash map, one element: [`Missing`](crate::flow::Missing), what the ledger had forgotten before
     /// these maps were made. No program uses it.
     pub const MISSED: &str = "MISSED";
+    /// Ring buffer of what programs tell; see [`event`](crate::event).
+    pub const EVENTS: &str = "EVENTS";
+    /// Per-CPU array, one element: [`Told`](crate::event::Told).
+    pub const TOLD: &str = "TOLD";
+    /// Per-CPU array of times, by slot: when a camera last sent something, in nanoseconds since boot,
+    /// suspension left out.
+    pub const LAST_SEEN: &str = "LAST_SEEN";
+    /// Hash map of a slot to a time: when a camera was last seen before these maps were made. No
+    /// program uses it.
+    pub const LAST_CARRIED: &str = "LAST_CARRIED";
     /// XDP, outbound, for frames in one buffer.
     pub const OUTBOUND_XDP: &str = "outbound_xdp";
     /// XDP, outbound, for frames in several buffers (jumbo MTU; kernel 5.18).
@@ -411,7 +421,10 @@ impl CameraCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Flow, FlowKey, Flushed, Missing, Recent};
+    use crate::{
+        event::{Answer, Contact, Stranger, Told},
+        flow::{Flow, FlowKey, Flushed, Missing, Recent},
+    };
 
     #[test]
     fn sightings_of_two_times_are_one() {
@@ -425,7 +438,7 @@ mod tests {
     /// A size that moves is a new [`ABI`]: change both.
     #[test]
     fn sizes_are_those_of_this_abi() {
-        assert_eq!(ABI, 4);
+        assert_eq!(ABI, 5);
         assert_eq!(size_of::<State>(), 8);
         assert_eq!(size_of::<Key>(), 8);
         assert_eq!(size_of::<Camera>(), 16 + 4 * 8 + 4 * 32);
@@ -440,5 +453,9 @@ mod tests {
         assert_eq!(size_of::<Recent>(), 80);
         assert_eq!(size_of::<Flushed>(), 40);
         assert_eq!(size_of::<Missing>(), 40);
+        assert_eq!(size_of::<Contact>(), 16 + 32);
+        assert_eq!(size_of::<Stranger>(), 16 + 8);
+        assert_eq!(size_of::<Answer>(), 16 + 8 + 512);
+        assert_eq!(size_of::<Told>(), 72);
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     packet::{Bytes, join64},
     reason::{Direction, Reason},
     verdict::Verdict,
+    verifier::low8,
     wire::{ethernet::camera_mac, extension::Family, ipv6},
 };
 
@@ -134,6 +135,29 @@ impl FlowKey {
         let products = words.iter().zip(FACTORS).map(|(word, factor)| word.wrapping_mul(factor));
         let hash = products.fold(0, u64::wrapping_add);
         (hash >> HASH_REST) as u32
+    }
+
+    /// The same without the reason: what a contact is.
+    #[must_use]
+    pub const fn contact(self) -> Self {
+        Self { what: self.what & Self::INBOUND, ..self }
+    }
+
+    /// The key of a flow, from what it tells.
+    pub fn new(
+        mac: Mac,
+        direction: Direction,
+        peer: IpAddr,
+        (protocol, port): (u8, u16),
+        reason: Reason,
+    ) -> Self {
+        let peer = match peer {
+            IpAddr::V4(peer) => peer.to_ipv6_mapped(),
+            IpAddr::V6(peer) => peer,
+        };
+        let inbound = if direction == Direction::Inbound { Self::INBOUND } else { 0 };
+        let what = inbound | low8(reason.index());
+        Self { peer: bytemuck::cast(peer.octets()), mac, port, protocol, what, zero: [0; 6] }
     }
 
     /// The camera.

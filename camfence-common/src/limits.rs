@@ -36,6 +36,15 @@ pub const DEFAULT_LEDGER_ENTRIES: u32 = 16_384;
 /// Most entries of the ledger that a configuration can ask for.
 pub const MAX_LEDGER_ENTRIES: u32 = 1_048_576;
 
+/// First contacts that each CPU tells in a second.
+pub const MAX_TOLD_CONTACTS: u32 = 1_000;
+
+/// New unknown sources that each CPU tells in a second.
+pub const MAX_TOLD_STRANGERS: u32 = 256;
+
+/// DNS answers that each CPU tells in a second.
+pub const MAX_TOLD_ANSWERS: u32 = 256;
+
 const _: () = assert!(DEFAULT_MAX_CAMERAS <= MAX_CAMERAS);
 const _: () = assert!(MIN_LEDGER_ENTRIES <= DEFAULT_LEDGER_ENTRIES);
 const _: () = assert!(DEFAULT_LEDGER_ENTRIES <= MAX_LEDGER_ENTRIES);

@@ -13,7 +13,7 @@ pub enum Effect {
 }
 
 /// Which way a frame goes, as seen from the camera.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Direction {
     /// From a camera: judged on a port's ingress by source MAC and destination address.

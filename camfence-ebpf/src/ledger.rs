@@ -5,7 +5,7 @@
 
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
-    helpers::generated::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_map_update_elem},
+    helpers::generated::bpf_map_update_elem,
     macros::map,
     maps::{LruHashMap, PerCpuArray},
 };
@@ -15,7 +15,7 @@ use camfence_common::{
     limits::DEFAULT_LEDGER_ENTRIES,
 };
 
-use crate::maps::add;
+use crate::{maps::add, tell};
 
 /// The flows. Written here, read by userspace. No entry: nothing but what [`RECENT`] has, or evicted.
 #[map]
@@ -30,34 +30,18 @@ static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(RECENT_FLOWS,
 #[map]
 static FLUSHED: PerCpuArray<Flushed> = PerCpuArray::with_max_entries(1, 0);
 
-/// Whether the kernel has a coarse clock, which costs a tenth. Userspace sets it before loading; the
-/// map behind it is read-only, so that the verifier removes the other branch, and with it a helper
-/// that kernels before 5.11 do not know.
-#[unsafe(no_mangle)]
-static COARSE_CLOCK: u8 = 0;
-
+/// Counts for a flow. One that is not known is told, with its port.
 #[inline(always)]
-fn now() -> u64 {
-    // SAFETY: reads a byte of a static; volatile because userspace may have changed it.
-    if unsafe { core::ptr::read_volatile(&raw const COARSE_CLOCK) } != 0 {
-        // SAFETY: the helper takes nothing and returns a number.
-        unsafe { bpf_ktime_get_coarse_ns() }
-    } else {
-        // SAFETY: as above.
-        unsafe { bpf_ktime_get_ns() }
-    }
-}
-
-/// Counts for a flow.
-#[inline(always)]
-pub(crate) fn note(key: &FlowKey, tally: Tally) {
+pub(crate) fn note(key: &FlowKey, tally: Tally, now: u64, port: impl FnOnce() -> u32) {
     let Some(place) = RECENT.get_ptr_mut(key.place()) else { return };
-    let now = now();
     // SAFETY: the kernel returned a pointer to this CPU's element, and nothing else on this CPU
     // uses it while the program runs. Others only copy it.
     unsafe {
         if (*place).key != *key {
             replace(place, key, now);
+            if LEDGER.get_ptr(&(*place).key).is_none() {
+                tell::contact(port(), now, &(*place).key);
+            }
         }
         let flow = &mut (*place).flow;
         flow.last = now;

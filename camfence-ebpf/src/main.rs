@@ -9,11 +9,13 @@
 #![expect(clippy::needless_pass_by_value, reason = "the entry macros want the context so")]
 
 mod capture;
+mod clock;
 mod ledger;
 mod maps;
 mod pointer;
 mod record;
 mod tc_packet;
+mod tell;
 mod xdp_packet;
 
 use aya_ebpf::{
@@ -22,8 +24,10 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use camfence_common::{
+    event,
     reason::{Direction, Effect},
     verdict::{find, judge},
+    wire::ethernet,
 };
 use network_types::eth::EthHdr;
 
@@ -90,7 +94,7 @@ fn on_xdp(ctx: &XdpContext, buffers: Buffers) -> Effect {
     let packet = XdpPacket::new(ctx, linear, buffers, camera.unknown());
     let verdict = judge(DIRECTION, &packet, &Maps, camera);
     let case = Case { direction: DIRECTION, camera, verdict, tally: packet.tally() };
-    record(ctx, &linear, port, &case)
+    record(ctx, &linear, port, clock::now(), &case)
 }
 
 #[inline(always)]
@@ -105,7 +109,15 @@ fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
     let packet = TcPacket::new(ctx, camera.unknown());
     let verdict = judge(direction, &packet, &Maps, camera);
     let tally = packet.tally(verdict.payload());
-    record(ctx, &packet, port, &Case { direction, camera, verdict, tally })
+    let now = clock::now();
+    let effect = record(ctx, &packet, port, now, &Case { direction, camera, verdict, tally });
+    if effect == Effect::Pass
+        && let Some(at) = event::answer_at(direction, verdict)
+        && let Some(mac) = ethernet::camera_mac(&packet, direction)
+    {
+        tell::answer(ctx, &packet, (port(), now, mac), at);
+    }
+    effect
 }
 
 #[cfg(not(test))]

@@ -133,6 +133,12 @@ static DEADLINES: Array<u64> = Array::with_max_entries(DEFAULT_MAX_CAMERAS + SPA
 static COUNTERS: PerCpuArray<CameraCounters> =
     PerCpuArray::with_max_entries(DEFAULT_MAX_CAMERAS + SPARE_SLOTS, 0);
 
+/// When cameras last sent something, by slot, in nanoseconds since boot, suspension left out. Written here,
+/// read by userspace, which also zeroes a slot before it gives it to another camera. Zero: never.
+#[map]
+static LAST_SEEN: PerCpuArray<u64> =
+    PerCpuArray::with_max_entries(DEFAULT_MAX_CAMERAS + SPARE_SLOTS, 0);
+
 /// The unknown sources seen last. Written here, read by userspace.
 #[map]
 static SIGHTINGS: LruHashMap<SightingKey, Sighting> =
@@ -209,18 +215,30 @@ pub(crate) fn count(camera: &Camera, direction: Direction, reason_index: u8, tal
     }
 }
 
-/// Notes an unknown source. Its frames can arrive on several CPUs at once.
+/// Notes when a camera sent something.
 #[inline(always)]
-pub(crate) fn sight(mac: Mac, ifindex: u32, tally: Tally) {
+pub(crate) fn see(camera: &Camera, now: u64) {
+    let Some(last) = LAST_SEEN.get_ptr_mut(camera.slot) else { return };
+    // SAFETY: the kernel returned a pointer to this CPU's element, and nothing else on this CPU
+    // uses it while the program runs. Others only copy it.
+    unsafe { last.write_volatile(now) };
+}
+
+/// Notes an unknown source, and says whether it is a new one. Its frames can arrive on several CPUs at
+/// once.
+#[inline(always)]
+pub(crate) fn sight(mac: Mac, ifindex: u32, tally: Tally) -> bool {
     let (key, now) = (SightingKey { ifindex, mac, zero: [0; 2] }, now());
     if sight_again(&key, now, tally) {
-        return;
+        return false;
     }
     let sighting = Sighting { first: now, last: now, tally };
-    if SIGHTINGS.insert(key, sighting, u64::from(BPF_NOEXIST)).is_err() {
+    let is_new = SIGHTINGS.insert(key, sighting, u64::from(BPF_NOEXIST)).is_ok();
+    if !is_new {
         // Another CPU was first. If it is gone again, so many come that it is not remembered.
         sight_again(&key, now, tally);
     }
+    is_new
 }
 
 /// Adds to what was seen of a source. False if it was not seen before.

@@ -8,7 +8,8 @@ use camfence_common::{
     limits::{
         DEFAULT_LEDGER_ENTRIES, DEFAULT_MAX_CAMERAS, MAX_ALLOWANCES, MAX_BOUND, MAX_CAMERAS,
         MAX_DNS_NAMES, MAX_LEDGER_ENTRIES, MAX_LOCAL_PREFIXES, MAX_PROFILES, MAX_SIGHTINGS,
-        MAX_STRANGER_PORTS, MIN_LEDGER_ENTRIES,
+        MAX_STRANGER_PORTS, MAX_TOLD_ANSWERS, MAX_TOLD_CONTACTS, MAX_TOLD_STRANGERS,
+        MIN_LEDGER_ENTRIES,
     },
     packet::MAX_OFFSET,
     reason::{Effect, Reason},
@@ -16,7 +17,7 @@ use camfence_common::{
 };
 
 use crate::{
-    config::{Config, ConfigError, Dns, MAX_FILE_BYTES, PRESETS},
+    config::{Config, ConfigError, DEFAULT_LOG_BYTES, Dns, Format, MAX_FILE_BYTES, PRESETS},
     discover::{
         fact::MAX_TEXT_BYTES,
         heard::{
@@ -27,13 +28,14 @@ use crate::{
         listen::SNAP,
     },
     doctor::Check,
+    events,
 };
 
 /// A list's name, and what makes it.
 type List = (&'static str, fn() -> String);
 
 /// The documents, and their lists.
-const DOCUMENTS: [(&str, &[List]); 4] = [
+const DOCUMENTS: [(&str, &[List]); 5] = [
     ("README.md", &[("reasons", reasons)]),
     (
         "docs/policy.md",
@@ -47,6 +49,7 @@ const DOCUMENTS: [(&str, &[List]); 4] = [
     ),
     ("docs/doctor.md", &[("checks", checks)]),
     ("docs/discover.md", &[("signs", signs), ("makers", makers), ("kept", kept)]),
+    ("docs/operations.md", &[("events", events)]),
 ];
 
 fn path(document: &str) -> PathBuf {
@@ -141,6 +144,11 @@ fn kept() -> String {
     table(&["of", "at most"], rows.map(row))
 }
 
+fn events() -> String {
+    let row = |kind: events::Kind| vec![code(kind.name()), kind.about().to_owned()];
+    table(&["event", "what it means"], events::Kind::ALL.map(row))
+}
+
 fn presets() -> String {
     let row = |preset: crate::config::Preset| {
         vec![code(preset.name), preset.to_string(), preset.about.to_owned()]
@@ -208,7 +216,8 @@ fn defaults() -> String {
     let (fence, profile, camera) = (&config.fence, &config.profiles[0], &config.cameras[0]);
     assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
     assert!(profile.allow.is_empty() && camera.addresses.is_empty());
-    assert!(!profile.local.auto && config.metrics.is_none());
+    assert!(!profile.local.auto && config.metrics.is_none() && config.log.is_none());
+    assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
     let dns = match &profile.dns {
         Dns::Pass => "pass",
         Dns::Deny => "deny",
@@ -278,6 +287,17 @@ fn defaults() -> String {
             grouped(config.ledger.entries.into()),
             "some thousand peers of each of a home's cameras, for 2 MiB",
         ),
+        row(
+            "`[log]` `deny`",
+            nothing(),
+            "what is dropped is in the ledger; a log is for who collects them",
+        ),
+        row("`format`", code(Format::default().as_str()), "people read it as well"),
+        row(
+            "`max_size`",
+            "16MiB".to_owned(),
+            "with the one before it, a month of a talkative camera",
+        ),
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
     ];
     table(&["key", "default", "why"], rows)
@@ -301,6 +321,9 @@ fn limits() -> String {
         row("flows in the ledger, if `entries` says nothing", DEFAULT_LEDGER_ENTRIES.into()),
         row("flows in the ledger, at least", MIN_LEDGER_ENTRIES.into()),
         row("flows in the ledger, at most", MAX_LEDGER_ENTRIES.into()),
+        row("first contacts that are told, a second and CPU", MAX_TOLD_CONTACTS.into()),
+        row("new unknown sources that are told, a second and CPU", MAX_TOLD_STRANGERS.into()),
+        row("DNS answers that are read, a second and CPU", MAX_TOLD_ANSWERS.into()),
         row("VLAN tags of a camera's frame; more are `malformed`", MAX_TAGS as u64),
         row("IPv6 extension headers; more are `malformed`", MAX_EXTENSIONS as u64),
         row("offset in a frame at which a header may start", MAX_OFFSET as u64),

@@ -9,6 +9,7 @@ mod follow;
 mod ports;
 mod proof;
 mod switch;
+mod told;
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
@@ -147,6 +148,8 @@ pub struct LiveCamera {
     pub mode: Mode,
     /// How long it stays opened; none if it is not.
     pub opened: Option<Duration>,
+    /// When it last sent something, as time since boot without suspension; none if it never did.
+    pub last_seen: Option<Duration>,
 }
 
 /// What the kernel says of the unknown sources of a port that has a policy for them.
@@ -551,6 +554,7 @@ fn live_camera(maps: &Maps, camera: &Camera) -> Result<LiveCamera> {
         counters: maps.counters(camera.slot)?,
         mode: if camera.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
         opened: maps.opened(camera.slot)?,
+        last_seen: maps.last_seen(camera.slot)?,
     })
 }
 

@@ -12,10 +12,12 @@ pub mod discover;
 #[cfg(test)]
 mod docs;
 pub mod doctor;
+pub mod events;
 pub mod explain;
 pub mod fence;
 pub mod init;
 pub mod kernel;
+pub mod names;
 pub mod opening;
 pub mod operations;
 pub mod policy;

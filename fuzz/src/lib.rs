@@ -5,6 +5,7 @@
 
 mod capture;
 mod discover;
+mod names;
 mod policy;
 mod text;
 mod verdict;
@@ -12,6 +13,7 @@ mod verdict;
 pub use self::{
     capture::capture,
     discover::discover,
+    names::names,
     text::{configuration, language},
     verdict::verdict,
 };
@@ -20,10 +22,11 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its directory in `corpus`.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("capture", capture),
     ("configuration", configuration),
     ("discover", discover),
     ("language", language),
+    ("names", names),
     ("verdict", verdict),
 ];

@@ -67,6 +67,7 @@ pub(crate) fn config(input: &mut Input<'_>, frame: &[u8]) -> Config {
         cameras: macs.map(|mac| camera(mac, addresses.clone())).collect(),
         interfaces: BTreeMap::new(),
         ledger: Ledger::default(),
+        log: None,
         metrics: None,
     }
 }

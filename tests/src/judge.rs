@@ -7,12 +7,13 @@
 
 mod fixture;
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
 use camfence::{
     config::Config,
     kernel::{
+        events::Record,
         ledger::Contents,
         runner::{MIN_FRAME, Outcome, PORT, Program, Runner},
     },
@@ -20,6 +21,7 @@ use camfence::{
 };
 use camfence_common::{
     abi::{Camera, CameraCounters, Subject, Tally},
+    event::Told,
     flow::FlowKey,
     limits::DEFAULT_LEDGER_ENTRIES,
     mac::Mac,
@@ -202,6 +204,21 @@ impl Kernel {
     /// What the ledger holds.
     pub fn ledger(&self) -> Result<Contents> {
         Ok(self.runner.ledger()?)
+    }
+
+    /// What the programs told since this was asked last, so many records at the most.
+    pub fn records(&mut self, most: usize) -> Vec<Record> {
+        self.runner.records(most)
+    }
+
+    /// How much was told, and how much was not.
+    pub fn told(&self) -> Result<Told> {
+        Ok(self.runner.told()?)
+    }
+
+    /// When a camera last sent something, as time since boot without suspension.
+    pub fn last_seen(&self, camera: Mac) -> Result<Option<Duration>> {
+        Ok(self.runner.last_seen(Subject::Camera(camera))?)
     }
 
     /// How many instructions the verifier followed through each program.

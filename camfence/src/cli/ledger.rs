@@ -3,6 +3,8 @@
 use std::{num::NonZero, process::ExitCode};
 
 use camfence::{
+    daemon::{client, protocol::Request},
+    names::NameLine,
     operations,
     telemetry::{
         ledger::{Entry, Evicted, Ledger, Selection},
@@ -26,14 +28,15 @@ pub(crate) struct Arguments {
     top: Option<NonZero<usize>>,
 }
 
-pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = options.load()?;
     let camera = arguments.camera.as_deref();
     let mac = camera.map(|camera| operations::mac_of(&config, camera)).transpose()?;
     let since = arguments.since.map(Into::into);
     let selection = Selection { mac, since, top: arguments.top };
     let contents = options.fence()?.ledger()?;
-    let ledger = Ledger::new(&contents, &config, selection, Now::awake());
+    let mut ledger = Ledger::new(&contents, &config, selection, Now::awake());
+    ledger.name(&names(options).await);
     if options.json {
         output::json(&ledger)?;
     } else {
@@ -42,23 +45,31 @@ pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// The names that the daemon knows; without a daemon, or with one that does not say, none.
+async fn names(options: &Options) -> Vec<NameLine> {
+    let asked = client::lines(&options.bpffs, &options.config, &Request::Names).await;
+    let mut names = Vec::new();
+    let Ok(Some(mut lines)) = asked else { return names };
+    while let Ok(Some(line)) = lines.next().await {
+        names.extend(serde_json::from_str::<NameLine>(&line));
+    }
+    names
+}
+
 fn print(ledger: &Ledger) {
     if ledger.entries.is_empty() {
         output::line("nothing was seen");
     } else {
+        let named = ledger.entries.iter().any(|entry| entry.name.is_some());
+        let name: &[&str] = if named { &["NAME"] } else { &[] };
         let header = [
-            "CAMERA",
-            "DIRECTION",
-            "VERDICT",
-            "REASON",
-            "PEER",
-            "PROTOCOL",
-            "PACKETS",
-            "BYTES",
-            "FIRST SEEN",
-            "LAST SEEN",
-        ];
-        output::table(&header, 6, ledger.entries.iter().map(row).collect());
+            &["CAMERA", "DIRECTION", "VERDICT", "REASON", "PEER"],
+            name,
+            &["PROTOCOL", "PACKETS", "BYTES", "FIRST SEEN", "LAST SEEN"],
+        ]
+        .concat();
+        let rows = ledger.entries.iter().map(|entry| row(entry, named));
+        output::table(&header, 6 + name.len(), rows.collect());
     }
     let Evicted { entries, count } = ledger.evicted;
     if entries > 0 {
@@ -75,19 +86,23 @@ fn print(ledger: &Ledger) {
     }
 }
 
-fn row(entry: &Entry) -> Vec<String> {
+fn row(entry: &Entry, named: bool) -> Vec<String> {
     let verdict = if entry.verdict == "pass" { "passed" } else { "dropped" };
     let [first, last] = entry.ago.map(output::ago);
-    vec![
+    let name = entry.name.as_ref().map_or_else(|| "-".into(), ToString::to_string);
+    let who = [
         entry.camera.clone().unwrap_or_else(|| entry.mac.to_string()),
         entry.direction.into(),
         verdict.into(),
         entry.reason.into(),
         entry.peer.to_string(),
+    ];
+    let what = [
         entry.service.to_string(),
         entry.count.packets.to_string(),
         output::bytes(entry.count.bytes),
         first,
         last,
-    ]
+    ];
+    who.into_iter().chain(named.then_some(name)).chain(what).collect()
 }

@@ -10,6 +10,7 @@ mod close;
 mod discover;
 mod doctor;
 mod down;
+mod events;
 mod explain;
 mod failure;
 mod generate;
@@ -97,6 +98,8 @@ enum Verb {
     Unknown,
     /// Listen who is there, and say who looks like a camera
     Discover(discover::Arguments),
+    /// Say what happens: first contacts, drops, unknown sources, openings, ports
+    Events(events::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
     /// Capture frames of cameras, each with what became of it
@@ -163,7 +166,8 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Top => top::run(options).await,
         Verb::Unknown => unknown::run(options).await,
         Verb::Discover(arguments) => discover::run(options, arguments).await,
-        Verb::Ledger(arguments) => ledger::run(options, arguments),
+        Verb::Events(arguments) => events::run(options, arguments).await,
+        Verb::Ledger(arguments) => ledger::run(options, arguments).await,
         Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,

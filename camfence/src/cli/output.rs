@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, BufWriter, StdoutLock, Write as _},
+    io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
 };
 
 use anyhow::Context as _;
@@ -61,4 +61,11 @@ pub(crate) fn table(header: &[&str], right_from: usize, rows: Vec<Vec<String>>) 
     for text in table.lines() {
         line(text.trim_end());
     }
+}
+
+/// Whether what is printed may have colours: on a terminal, and unless somebody minds
+/// (<https://no-color.org>).
+pub(crate) fn is_colored() -> bool {
+    let minds = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !minds
 }

@@ -1,12 +1,16 @@
 //! `camfence status`
 
-use std::{process::ExitCode, time::Duration};
+use std::{cmp::Reverse, process::ExitCode, time::Duration};
 
 use camfence::{
     config::Config,
     fence::Standing,
-    telemetry::report::{
-        AttachedReport, CameraReport, DirectionReport, PortReport, StatusReport, StrangersReport,
+    telemetry::{
+        now::Now,
+        report::{
+            AttachedReport, CameraReport, DirectionReport, PortReport, StatusReport,
+            StrangersReport,
+        },
     },
 };
 use camfence_common::{
@@ -19,7 +23,7 @@ use super::{Options, output};
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let config = options.load()?;
     let standing = options.fence()?.read(&config).await?;
-    let report = StatusReport::new(&config, &standing);
+    let report = StatusReport::new(&config, &standing, Now::awake());
     if options.json {
         output::json(&report)?;
     } else {
@@ -29,6 +33,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
             output::line("");
         }
         print_counts(camera_rows(&report.cameras).chain(stranger_rows(&report.interfaces)));
+        print_last_seen(&report.cameras);
     }
     warn_of_differences(&config, &standing);
     Ok(ExitCode::SUCCESS)
@@ -69,6 +74,19 @@ fn print_exceptions(cameras: &[CameraReport]) -> bool {
         any = true;
     }
     any
+}
+
+/// When each camera last sent something, those that are longest silent first.
+fn print_last_seen(cameras: &[CameraReport]) {
+    let mut seen: Vec<&CameraReport> = cameras.iter().collect();
+    seen.sort_by_key(|camera| Reverse(camera.ago.unwrap_or(Duration::MAX)));
+    let row = |camera: &CameraReport| {
+        vec![camera.name.clone(), camera.ago.map_or_else(|| "never".into(), output::ago)]
+    };
+    if !seen.is_empty() {
+        output::line("");
+        output::table(&["CAMERA", "LAST SEEN"], 2, seen.into_iter().map(row).collect());
+    }
 }
 
 /// A line for each camera, direction and reason that occurred, and for unknown sources.

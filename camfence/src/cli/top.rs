@@ -147,7 +147,7 @@ async fn read(fence: &Fence, config: &Config, begun: Instant) -> anyhow::Result<
     let contents = fence.ledger()?;
     Ok(Reading {
         at: begun.elapsed(),
-        status: StatusReport::new(config, &standing),
+        status: StatusReport::new(config, &standing, Now::awake()),
         ledger: Ledger::new(&contents, config, Selection::default(), Now::awake()),
         unknown: UnknownReport::new(&sightings.seen, Now::since_boot()),
         watched: sightings.watched,

@@ -57,6 +57,8 @@ pub struct Config {
     pub interfaces: BTreeMap<String, Interface>,
     /// `[ledger]`.
     pub ledger: Ledger,
+    /// `[log]`; without it what is dropped is not logged.
+    pub log: Option<DenyLog>,
     /// `[metrics]`; without it nothing listens.
     pub metrics: Option<Metrics>,
 }
@@ -293,6 +295,60 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self { entries: DEFAULT_LEDGER_ENTRIES }
+    }
+}
+
+/// Bytes that a log file may have when the configuration says nothing.
+pub const DEFAULT_LOG_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Fewest bytes that a log file may have.
+pub const MIN_LOG_BYTES: u64 = 64 * 1024;
+
+/// Most bytes that a log file may have.
+pub const MAX_LOG_BYTES: u64 = 16 * 1024 * 1024 * 1024;
+
+/// The log of what is dropped, second by second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DenyLog {
+    /// Where it goes.
+    pub deny: Sink,
+    /// How a line is written.
+    pub format: Format,
+    /// Bytes that a file has at the most, [`MIN_LOG_BYTES`] to [`MAX_LOG_BYTES`].
+    pub max_size: u64,
+}
+
+/// Where a log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output.
+    Stdout,
+    /// systemd's journal.
+    Journal,
+    /// A file, by its whole path.
+    File(PathBuf),
+}
+
+/// How a line of a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Keys and values.
+    #[default]
+    Logfmt,
+    /// One object.
+    Json,
+}
+
+impl Format {
+    /// Every format, in the order the documentation lists them.
+    pub const ALL: [Self; 2] = [Self::Logfmt, Self::Json];
+
+    /// The word the configuration uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logfmt => "logfmt",
+            Self::Json => "json",
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) struct RawConfig {
     pub(super) interface: BTreeMap<Text, Table<RawInterface>>,
     #[serde(default)]
     pub(super) ledger: Table<RawLedger>,
+    pub(super) log: Option<Table<RawLog>>,
     pub(super) metrics: Option<Table<RawMetrics>>,
 }
 
@@ -91,6 +92,15 @@ pub(super) struct RawInterface {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLedger {
     pub(super) entries: Option<Spanned<i64>>,
+}
+
+/// `[log]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    pub(super) deny: Text,
+    pub(super) format: Option<Text>,
+    pub(super) max_size: Option<Text>,
 }
 
 /// `[metrics]`.

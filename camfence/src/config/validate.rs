@@ -5,6 +5,7 @@ mod allowance;
 mod camera;
 mod dns;
 mod fence;
+mod log;
 mod network;
 mod profile;
 
@@ -37,13 +38,14 @@ pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Con
     let cameras = check.cameras(&raw.camera, &places, &fence);
     let interfaces = check.interface_tables(&raw.interface, &places);
     let ledger = check.ledger(&raw.ledger.0);
+    let log = raw.log.and_then(|log| check.log(&log.0));
     let metrics = raw.metrics.and_then(|metrics| check.metrics(&metrics.0));
     let mut problems = check.problems;
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.line);
         return Err(problems);
     }
-    Ok(Config { path: path.to_owned(), fence, profiles, cameras, interfaces, ledger, metrics })
+    Ok(Config { path: path.to_owned(), fence, profiles, cameras, interfaces, ledger, log, metrics })
 }
 
 /// The walk through the raw configuration. After a mistake it goes on with a stand-in.

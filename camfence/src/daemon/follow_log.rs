@@ -6,11 +6,13 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::{
+    listen::now_event,
     notify,
     protocol::Failure,
     unfenced::{Note, Unfenced},
 };
 use crate::{
+    events::{Event, Hub, Kind},
     fence::{Followed, FollowedPort, Report},
     operations::OperationError,
 };
@@ -21,12 +23,15 @@ pub(super) struct FollowLog {
     failure: Option<String>,
     waiting: BTreeSet<String>,
     renamed: BTreeSet<(String, String)>,
+    hub: Hub,
+    /// The ports that were there, with their indices; none before it was looked.
+    ports: Option<BTreeSet<(String, u32)>>,
 }
 
 impl FollowLog {
-    pub(super) fn new(unfenced: watch::Sender<Unfenced>) -> Self {
+    pub(super) fn new(unfenced: watch::Sender<Unfenced>, hub: Hub) -> Self {
         let (waiting, renamed) = (BTreeSet::new(), BTreeSet::new());
-        Self { unfenced, failure: None, waiting, renamed }
+        Self { unfenced, failure: None, waiting, renamed, hub, ports: None }
     }
 
     /// Takes in what was seen since interfaces were heard to have changed, or since it was begun to look.
@@ -36,13 +41,19 @@ impl FollowLog {
         }
         if let Some(broken) = &followed.repaired {
             error!("the fence was broken and has been made anew: {broken}");
+            let text = Some(broken.as_str().into());
+            self.hub.tell(Event { text, ..now_event(Kind::Repaired) });
         }
         self.report(&followed.report);
         let mut notes = Vec::new();
         self.unfenced.send_modify(|unfenced| {
             notes = unfenced.observe(noticed, Instant::now(), &followed.ports);
         });
-        notes.iter().for_each(tell);
+        self.tell_ports(&followed.ports);
+        for note in &notes {
+            tell(note);
+            self.hub.tell(event_of(note));
+        }
         if !notes.is_empty() {
             let is_open = |port: &&FollowedPort| port.problem.is_some();
             let open = followed.ports.iter().filter(is_open).count();
@@ -50,6 +61,19 @@ impl FollowLog {
                 "{} ports, {open} of them not enforcing",
                 followed.ports.len()
             ));
+        }
+    }
+
+    /// Tells which ports came and went.
+    fn tell_ports(&mut self, ports: &[FollowedPort]) {
+        let now = ports.iter().map(|port| (port.name.clone(), port.ifindex)).collect();
+        let Some(before) = self.ports.replace(now) else { return };
+        let now = self.ports.iter().flatten();
+        let gone = before.iter().filter(|port| !now.clone().any(|other| other == *port));
+        let came = now.clone().filter(|port| !before.contains(*port));
+        let gone = gone.map(|port| (Kind::PortGone, port));
+        for (kind, (name, _)) in gone.chain(came.map(|port| (Kind::PortFenced, port))) {
+            self.hub.tell(Event { interface: Some(name.clone()), ..now_event(kind) });
         }
     }
 
@@ -86,6 +110,21 @@ impl FollowLog {
         for (name, new_name) in self.renamed.difference(&before) {
             warn!("{name} is called {new_name} now: it stays fenced until a reload says otherwise");
         }
+    }
+}
+
+fn event_of(note: &Note) -> Event {
+    match note {
+        Note::NotEnforcing { port, problem } => Event {
+            interface: Some(port.clone()),
+            text: Some(problem.as_str().into()),
+            ..now_event(Kind::NotEnforcing)
+        },
+        Note::Enforcing { port, after } => Event {
+            interface: Some(port.clone()),
+            seconds: Some(after.as_secs_f64()),
+            ..now_event(Kind::Enforcing)
+        },
     }
 }
 

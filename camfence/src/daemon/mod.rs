@@ -7,9 +7,11 @@
 pub mod client;
 mod error;
 mod follow_log;
+mod listen;
 mod notify;
 mod privileges;
 pub mod protocol;
+mod reading;
 mod server;
 mod shell;
 mod socket;
@@ -21,7 +23,8 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal as Arrivals, SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
+    task::JoinHandle,
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
@@ -33,14 +36,16 @@ pub use self::{
 };
 use self::{
     notify::Manager,
+    reading::Sources,
     server::{Asked, Server},
-    shell::Shell,
+    shell::{Shell, Told},
     socket::Socket,
     state::{Ending, Input, Signal},
     unfenced::Unfenced,
 };
 use crate::{
-    config::Config, fence::Fence, kernel::netlink::Watch, operations::OperationError, telemetry,
+    config::Config, events::deny, fence::Fence, kernel::netlink::Watch, operations::OperationError,
+    telemetry,
 };
 
 /// How often it is looked whether ports are as they were left, though nobody said that they changed:
@@ -61,25 +66,37 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let listen = config.metrics.map(|metrics| metrics.listen);
     let (live, live_config) = watch::channel(Arc::new(config));
     let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
-    let scraper = metrics.map(|listener| {
-        let source = shell::Source::new(fence.clone(), live_config, live_unfenced);
-        tokio::spawn(telemetry::http::serve(listener, source))
-    });
+    let (sources, changed) = (Sources::default(), Arc::new(Notify::new()));
+    let context = listen::Context {
+        fence: fence.clone(),
+        sources: sources.clone(),
+        config: live_config.clone(),
+        changed: Arc::clone(&changed),
+    };
+    let mut tasks = vec![
+        tokio::spawn(listen::listen(context.clone())),
+        tokio::spawn(listen::sum_drops(context)),
+        tokio::spawn(deny::log_drops(sources.hub.clone(), live_config.clone())),
+    ];
+    if let Some(listener) = metrics {
+        let hub = sources.hub.clone();
+        let source = shell::Source::new(fence.clone(), live_config, live_unfenced, hub);
+        tasks.push(tokio::spawn(telemetry::http::serve(listener, source)));
+    }
 
     let (send, requests) = mpsc::channel(server::MAX_CONNECTIONS as usize);
-    let server = Server::new(config_path.into(), send);
+    let server = Server::new(config_path.into(), send, sources.clone());
     let serving = tokio::spawn(server.clone().serve(socket));
     let interfaces = Watch::new();
-    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced);
+    let told = Told { hub: sources.hub, changed };
+    let mut shell = Shell::new(fence, config_path.into(), live, listen, unfenced, told);
     let ended = serve(&mut shell, signals, requests, interfaces).await;
     if ended == Ending::Asked {
         notify::stopping();
     }
 
     serving.abort();
-    if let Some(scraper) = scraper {
-        scraper.abort();
-    }
+    tasks.iter().for_each(JoinHandle::abort);
     server.drain().await;
     match ended {
         Ending::Asked => Ok(()),

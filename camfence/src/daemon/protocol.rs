@@ -1,4 +1,5 @@
-//! What a command line and the daemon say to each other: one JSON object on a line each way.
+//! What a command line and the daemon say to each other: one JSON object on a line each way. Behind the
+//! answer to a verb that reads follow as many lines as there are, one object each.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -60,6 +61,20 @@ pub enum Request {
     Reload,
     /// Asks for a sign of life.
     Ping,
+    /// Asks for events: a line for each.
+    Events {
+        /// Whether to go on with those that come.
+        #[serde(default)]
+        follow: bool,
+        /// Whether drops are wanted.
+        #[serde(default)]
+        drops: bool,
+        /// Only those with a higher number.
+        #[serde(default)]
+        since: u64,
+    },
+    /// Asks for the names by which cameras asked for addresses: a line for each.
+    Names,
 }
 
 impl Request {
@@ -74,6 +89,8 @@ impl Request {
             Self::Up => "up",
             Self::Down => "down",
             Self::Ping => "ping",
+            Self::Events { .. } => "events",
+            Self::Names => "names",
         }
     }
 }
@@ -225,6 +242,11 @@ mod tests {
             (Request::Close { camera: "a".into() }, json!({"verb": "close", "camera": "a"})),
             (Request::Reload, json!({"verb": "reload"})),
             (Request::Ping, json!({"verb": "ping"})),
+            (
+                Request::Events { follow: true, drops: false, since: 7 },
+                json!({"verb": "events", "follow": true, "drops": false, "since": 7}),
+            ),
+            (Request::Names, json!({"verb": "names"})),
         ];
         for (request, mut expected) in cases {
             expected["config"] = json!("/etc/camfence.toml");

@@ -1,7 +1,7 @@
 //! Carries out what the state machine decides, and says so in the log.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future, mem,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -9,9 +9,10 @@ use std::{
     time::Instant,
 };
 
+use camfence_common::mac::Mac;
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, oneshot, watch},
+    sync::{Mutex, Notify, oneshot, watch},
     task::{JoinHandle, spawn_blocking},
 };
 use tracing::{error, info, warn};
@@ -19,14 +20,16 @@ use tracing::{error, info, warn};
 use super::{
     error::DaemonError,
     follow_log::FollowLog,
+    listen::now_event,
     notify,
-    protocol::{Failure, Response, Summary},
+    protocol::{Failure, OpenedSummary, Response, Summary},
     server::Asked,
     state::{Change, Command, Ending, Input, RequestId, State},
     unfenced::Unfenced,
 };
 use crate::{
     config::Config,
+    events::{Event, Hub, Kind},
     fence::{Demand, Fence, Followed, Memory},
     operations::{self, Done, OperationError},
     telemetry::{http, metrics::Snapshot},
@@ -37,6 +40,12 @@ const MOST_LINES: usize = 20;
 
 /// What taking the fence down is called.
 const DOWN: &str = "down";
+
+/// What putting it up is called.
+const UP: &str = "up";
+
+/// What bringing it in line is called.
+const RELOAD: &str = "reload";
 
 /// What following interfaces is called.
 const FOLLOW: &str = "follow";
@@ -80,6 +89,15 @@ pub(super) struct Shell {
     noticed: Option<Instant>,
     memory: Memory,
     log: FollowLog,
+    told: Told,
+}
+
+/// Where it is told what was done.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) hub: Hub,
+    /// Told when maps or openings may be others.
+    pub(super) changed: Arc<Notify>,
 }
 
 impl Shell {
@@ -90,6 +108,7 @@ impl Shell {
         live: watch::Sender<Arc<Config>>,
         listen: Option<SocketAddr>,
         unfenced: watch::Sender<Unfenced>,
+        told: Told,
     ) -> Self {
         Self {
             fence,
@@ -104,7 +123,8 @@ impl Shell {
             is_up: false,
             noticed: None,
             memory: Memory::default(),
-            log: FollowLog::new(unfenced),
+            log: FollowLog::new(unfenced, told.hub.clone()),
+            told,
         }
     }
 
@@ -150,8 +170,15 @@ impl Shell {
             self.memory = memory;
             outcome
         });
+        // Following changes neither maps nor openings unless it mends them.
+        if what != FOLLOW {
+            self.told.changed.notify_one();
+        }
         match outcome {
             Ok(Ok(Outcome::Followed(followed))) => {
+                if followed.repaired.is_some() {
+                    self.told.changed.notify_one();
+                }
                 self.log.followed(begun, &followed);
                 Ok(Summary::default())
             }
@@ -159,6 +186,10 @@ impl Shell {
                 info!("{what}: done");
                 if what == DOWN {
                     notify::status("taken down on request");
+                    self.told.hub.tell(now_event(Kind::Down));
+                }
+                if let Some(opened) = &summary.opened {
+                    self.told.hub.tell(opened_event(opened));
                 }
                 Ok(summary)
             }
@@ -225,7 +256,26 @@ impl Shell {
         if listen != self.listen {
             warn!("[metrics] listen has changed: restart camfence run to serve metrics there");
         }
-        self.live.send_replace(Arc::new(config));
+        let config = Arc::new(config);
+        let before = self.live.send_replace(Arc::clone(&config));
+        self.tell_live(what, &before, &config);
+    }
+
+    fn tell_live(&self, what: &str, before: &Config, now: &Config) {
+        match what {
+            UP => self.told.hub.tell(now_event(Kind::Up)),
+            RELOAD => self.told.hub.tell(now_event(Kind::Reloaded)),
+            _ => {}
+        }
+        for (kind, these, those) in
+            [(Kind::CameraAdded, now, before), (Kind::CameraRemoved, before, now)]
+        {
+            let known: HashSet<Mac> = those.cameras.iter().map(|camera| camera.mac).collect();
+            for camera in these.cameras.iter().filter(|camera| !known.contains(&camera.mac)) {
+                let event = now_event(kind).mac(camera.mac);
+                self.told.hub.tell(Event { camera: Some(camera.name.clone()), ..event });
+            }
+        }
     }
 
     fn failed(&mut self, what: &str, error: OperationError) -> Failure {
@@ -278,15 +328,26 @@ async fn make(
 
 fn describe(change: &Change) -> String {
     match change {
-        Change::Up => "up".into(),
+        Change::Up => UP.into(),
         Change::Down => DOWN.into(),
         Change::Follow => FOLLOW.into(),
-        Change::Reload => "reload".into(),
+        Change::Reload => RELOAD.into(),
         Change::Add(camera) => format!("add {} as {:?}", camera.mac, camera.name),
         Change::Remove(camera) => format!("remove {camera:?}"),
         Change::Open(camera, Some(time)) => format!("open {camera:?} for {time}"),
         Change::Open(camera, None) => format!("close {camera:?}"),
     }
+}
+
+fn opened_event(opened: &OpenedSummary) -> Event {
+    let (kind, by) = match opened.open_seconds {
+        Some(_) => (Kind::Opened, None),
+        None => (Kind::Closed, Some("request".into())),
+    };
+    // At most a day.
+    let seconds = opened.open_seconds.and_then(|seconds| u32::try_from(seconds).ok());
+    let (camera, mac) = (Some(opened.camera.clone()), Some(opened.mac.clone()));
+    Event { camera, mac, by, seconds: seconds.map(Into::into), ..now_event(kind) }
 }
 
 /// What a change has led to, on one line.
@@ -311,6 +372,7 @@ pub(super) struct Source {
     fence: Fence,
     config: watch::Receiver<Arc<Config>>,
     unfenced: watch::Receiver<Unfenced>,
+    hub: Hub,
     /// One reading at a time is enough.
     reading: Arc<Mutex<()>>,
 }
@@ -321,8 +383,9 @@ impl Source {
         fence: Fence,
         config: watch::Receiver<Arc<Config>>,
         unfenced: watch::Receiver<Unfenced>,
+        hub: Hub,
     ) -> Self {
-        Self { fence, config, unfenced, reading: Arc::default() }
+        Self { fence, config, unfenced, hub, reading: Arc::default() }
     }
 }
 
@@ -331,11 +394,11 @@ impl http::Source for Source {
         let reading = Arc::clone(&self.reading).lock_owned().await;
         let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
         let unfenced = self.unfenced.borrow().totals(Instant::now());
-        let runtime = Handle::current();
+        let (runtime, counts) = (Handle::current(), self.hub.counts());
         let read = spawn_blocking(move || {
             let standing = runtime.block_on(fence.read(&config));
             drop(reading);
-            standing.map(|standing| Snapshot::new(&config, standing, unfenced))
+            standing.map(|standing| Snapshot::new(&config, standing, unfenced, counts))
         });
         read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }

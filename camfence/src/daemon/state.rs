@@ -128,6 +128,10 @@ impl State {
 
     fn request(&mut self, id: RequestId, request: Request) -> Result<Vec<Command>, Failure> {
         let change = match request {
+            // The server's.
+            Request::Events { .. } | Request::Names => {
+                return Err(Failure::not_a_request("nothing is to be changed"));
+            }
             Request::Ping => return Ok(vec![respond(id, Ok(Summary::default()))]),
             Request::Up => Change::Up,
             Request::Down => Change::Down,

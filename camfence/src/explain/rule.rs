@@ -155,6 +155,7 @@ impl<'a> Case<'a> {
             cameras: Vec::new(),
             interfaces: BTreeMap::new(),
             ledger: Ledger::default(),
+            log: None,
             metrics: None,
         };
         // Shorter lists than those that were compiled before.

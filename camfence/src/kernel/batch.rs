@@ -44,6 +44,15 @@ pub(super) fn room<K: Pod, V: Pod>(map: &SharedMap<K, V>) -> Result<u32> {
 
 /// The entries of a hash map.
 pub(super) fn entries<K: Pod, V: Pod>(map: &SharedMap<K, V>, what: &str) -> Result<Vec<(K, V)>> {
+    entries_where(map, what, |_| true)
+}
+
+/// Those entries of a hash map that are wanted.
+pub(super) fn entries_where<K: Pod, V: Pod>(
+    map: &SharedMap<K, V>,
+    what: &str,
+    is_wanted: impl Fn(&(K, V)) -> bool,
+) -> Result<Vec<(K, V)>> {
     // The kernel fills values to whole words.
     const { assert!(size_of::<V>().is_multiple_of(size_of::<u64>())) };
     let what = || format!("reading {what}");
@@ -71,7 +80,7 @@ pub(super) fn entries<K: Pod, V: Pod>(map: &SharedMap<K, V>, what: &str) -> Resu
             read.tried(what)?;
         }
         let batch = keys.iter().copied().zip(values.iter().copied());
-        entries.extend(batch.take(attr.count as usize));
+        entries.extend(batch.take(attr.count as usize).filter(&is_wanted));
         if read.is_err() {
             break;
         }

@@ -16,6 +16,7 @@ use camfence_common::{
 
 use super::{
     error::{KernelError, Result, Tried as _},
+    last_seen::LastSeen,
     ledger::Ledger,
     maps::{
         CameraMap, CarriedMap, CounterArray, LIVE, Maps, SightingMap, abi, cameras_in, carried_in,
@@ -24,13 +25,14 @@ use super::{
     root::{Generation, Root},
 };
 
-/// The maps of ABI 2 are those of ABI 3, but for what was carried over to them, and those are the maps
-/// of ABI 4, but for the ledger.
+/// The maps of ABI 2 are those of ABI 3, but for what was carried over to them, those are the maps of ABI 4,
+/// but for the ledger, and those are the maps of ABI 5, but for when cameras were seen and for what is told.
 ///
 /// A change of a shape that is read here keeps the old one here, for the numbers that had it.
 const WITHOUT_CARRIED: u32 = 2;
 const WITHOUT_LEDGER: u32 = 3;
-const _: () = assert!(ABI == WITHOUT_LEDGER + 1);
+const WITHOUT_LAST_SEEN: u32 = 4;
+const _: () = assert!(ABI == WITHOUT_LAST_SEEN + 1);
 
 /// Maps that others take the place of.
 pub(crate) struct Old {
@@ -41,6 +43,7 @@ pub(crate) struct Old {
     /// What they took over themselves.
     carried: Option<(CarriedMap, SightingMap)>,
     ledger: Option<Ledger>,
+    last_seen: Option<LastSeen>,
 }
 
 /// What there is to carry over.
@@ -86,12 +89,14 @@ impl Old {
     fn open(generation: &Generation, abi: u32) -> Result<Option<Self>> {
         let carried = match abi {
             WITHOUT_CARRIED => None,
-            WITHOUT_LEDGER | ABI => {
+            WITHOUT_LEDGER | WITHOUT_LAST_SEEN | ABI => {
                 Some((open(generation, names::CARRIED)?, open(generation, names::SEEN)?))
             }
             _ => return Ok(None),
         };
-        let ledger = if abi == ABI { Some(Ledger::open(generation)?) } else { None };
+        let ledger = if abi > WITHOUT_LEDGER { Some(Ledger::open(generation)?) } else { None };
+        let last_seen =
+            if abi > WITHOUT_LAST_SEEN { Some(LastSeen::open(generation)?) } else { None };
         // If a replacement of this map was not finished, the next has no slot that this has not.
         let live: CameraMap = open(generation, LIVE)?;
         Ok(Some(Self {
@@ -101,6 +106,7 @@ impl Old {
             sightings: open(generation, names::SIGHTINGS)?,
             carried,
             ledger,
+            last_seen,
         }))
     }
 
@@ -122,6 +128,9 @@ impl Old {
         for (subject, camera) in to.cameras()? {
             if let Some(Camera { slot, .. }) = self.cameras.get(&subject) {
                 to.set_carried(camera.slot, &self.counters(*slot)?)?;
+                if let Some(last_seen) = &self.last_seen {
+                    to.set_last_seen(camera.slot, last_seen.get(*slot)?)?;
+                }
             }
         }
         for (key, sighting) in self.sightings()? {

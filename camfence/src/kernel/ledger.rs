@@ -4,12 +4,16 @@
 //! another takes the place. So a flow is in one place for each CPU, in the map, and in what was
 //! there before these maps were made; what was counted of it is the sum.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
-use aya::maps::{HashMap, MapData, MapError, PerCpuArray};
+use aya::maps::{HashMap as BpfHashMap, MapData, MapError, PerCpuArray};
 use camfence_common::{
     abi::{Tally, names},
     flow::{Flow, FlowKey, Flushed, Missing, RECENT_FLOWS, Recent},
+    reason::Effect,
 };
 
 use super::{
@@ -55,7 +59,7 @@ pub(super) struct Ledger {
     flushed: PerCpuArray<MapData, Shared<Flushed>>,
     /// What was there, and what was missing, before these maps were made.
     kept: SharedMap<FlowKey, Flow>,
-    missed: HashMap<MapData, u32, Shared<Missing>>,
+    missed: BpfHashMap<MapData, u32, Shared<Missing>>,
 }
 
 /// What programs count in, read in this order.
@@ -82,7 +86,7 @@ impl Ledger {
         let flows = take(object, names::LEDGER)?;
         let kept = SharedMap::create(batch::room(&flows)?, NO_PREALLOC);
         let kept = kept.tried(|| "making a map of flows".into())?;
-        let missed = HashMap::create(1, NO_PREALLOC);
+        let missed = BpfHashMap::create(1, NO_PREALLOC);
         let missed = missed.tried(|| "making a map of what is missing".into())?;
         Ok(Self {
             flows,
@@ -118,12 +122,39 @@ impl Ledger {
         {
             contents.add(key, flow);
         }
-        let taken = |recent: &&Recent| is_whole(recent) && recent.flow.tally.packets > 0;
-        for recent in recent.iter().filter(taken) {
+        for recent in recent.iter().filter(|recent| is_taken(recent)) {
             contents.add(recent.key, recent.flow);
         }
         contents.missing.add(&self.missed()?);
         Ok(contents)
+    }
+
+    /// The flows that are dropped and had a frame since a time, and some others; without what was there
+    /// before these maps were made. What is put from a place into the map while both are read may be
+    /// missing.
+    pub(super) fn dropped(&self, since: u64) -> Result<Vec<(FlowKey, Flow)>> {
+        let mut recent = self.recent()?;
+        let mut flows = Vec::new();
+        for _ in 0..READ_AGAIN {
+            let keys: HashSet<FlowKey> = recent.iter().map(|recent| recent.key).collect();
+            let is_wanted = |(key, flow): &(FlowKey, Flow)| {
+                is_dropped(key) && (flow.last >= since || keys.contains(key))
+            };
+            flows = batch::entries_where(&self.flows, "the flows", is_wanted)?;
+            let after = self.recent()?;
+            let changed = !is_same(&recent, &after);
+            recent = after;
+            if !changed {
+                break;
+            }
+        }
+        let mut joined: HashMap<FlowKey, Flow> = flows.into_iter().collect();
+        let is_meant = |recent: &&Recent| is_taken(recent) && is_dropped(&recent.key);
+        for recent in recent.iter().filter(is_meant) {
+            let join = |known: &mut Flow| known.join(&recent.flow);
+            joined.entry(recent.key).and_modify(join).or_insert(recent.flow);
+        }
+        Ok(joined.into_iter().collect())
     }
 
     fn read_once(&self) -> Result<Reading> {
@@ -170,10 +201,19 @@ impl Ledger {
     }
 }
 
+fn is_dropped(key: &FlowKey) -> bool {
+    key.reason().is_some_and(|reason| reason.effect() == Effect::Drop)
+}
+
 /// Whether no flow was put from a place into the map between two readings, nor was about to be.
 fn is_same(before: &[Recent], after: &[Recent]) -> bool {
     let mut pairs = before.iter().zip(after);
     pairs.all(|(before, after)| before.finished == after.finished && is_whole(after))
+}
+
+/// Whether something was counted at a place, all of it for one flow.
+const fn is_taken(recent: &Recent) -> bool {
+    is_whole(recent) && recent.flow.tally.packets > 0
 }
 
 /// Whether what was copied of a place is of one flow, or of none.

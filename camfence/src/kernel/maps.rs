@@ -13,6 +13,7 @@ use camfence_common::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
         SightingKey, State, Subject, names,
     },
+    flow::{Flow, FlowKey},
     limits::MAX_SIGHTINGS,
 };
 
@@ -21,6 +22,7 @@ use rustix::io::Errno;
 use super::{
     clock::since_boot,
     error::{KernelError, OsCode as _, Result, Tried as _},
+    last_seen::LastSeen,
     ledger::{Contents, Ledger},
     names::{Entries, Names},
     object::{Object, Room},
@@ -74,6 +76,7 @@ pub struct Maps {
     /// What was counted, by slot, and seen before these maps were made.
     carried: CarriedMap,
     seen: SightingMap,
+    last_seen: LastSeen,
     ledger: Ledger,
     /// Where they are pinned; none for maps that end with the process.
     generation: Option<Generation>,
@@ -127,6 +130,7 @@ impl Maps {
             counters: open(generation, names::COUNTERS)?,
             carried: open(generation, names::CARRIED)?,
             seen: open(generation, names::SEEN)?,
+            last_seen: LastSeen::open(generation)?,
             ledger: Ledger::open(generation)?,
             generation: Some(generation.clone()),
         })
@@ -155,6 +159,7 @@ impl Maps {
             counters: take(object, names::COUNTERS)?,
             carried: pinned(carried, generation, names::CARRIED)?,
             seen: pinned(seen, generation, names::SEEN)?,
+            last_seen: LastSeen::take(object, slots(max_cameras), generation)?,
             ledger: Ledger::take(object, generation)?,
             generation: generation.cloned(),
         };
@@ -259,6 +264,17 @@ impl Maps {
         self.ledger.read()
     }
 
+    /// The flows that are dropped and had a frame since a time of the ledger's clock, and some others, as far
+    /// as these maps know them.
+    pub fn dropped_flows(&self, since: u64) -> Result<Vec<(FlowKey, Flow)>> {
+        self.ledger.dropped(since)
+    }
+
+    /// The generation that they are of; none if they end with the process.
+    pub const fn generation(&self) -> Option<&Generation> {
+        self.generation.as_ref()
+    }
+
     /// Sets what the ledger held before these maps were made.
     pub(super) fn keep_ledger(&mut self, contents: Contents) -> Result<()> {
         self.ledger.keep(contents)
@@ -275,6 +291,18 @@ impl Maps {
     pub(super) fn set_carried(&mut self, slot: u32, counters: &CameraCounters) -> Result<()> {
         let set = self.carried.insert(slot, Shared(*counters), 0);
         set.tried(|| format!("carrying over the counters of slot {slot}"))
+    }
+
+    /// When the camera of a slot last sent something, as time since boot without suspension; none if it
+    /// never did.
+    pub fn last_seen(&self, slot: u32) -> Result<Option<Duration>> {
+        let time = self.last_seen.get(slot)?;
+        Ok((time != 0).then_some(Duration::from_nanos(time)))
+    }
+
+    /// Sets when the camera of a slot was seen before these maps were made.
+    pub(super) fn set_last_seen(&mut self, slot: u32, time: u64) -> Result<()> {
+        self.last_seen.carry(slot, time)
     }
 
     /// Sets what was seen of an unknown source before these maps were made.
@@ -366,9 +394,10 @@ impl Maps {
         self.cameras.set(0, &self.live, 0).tried(|| "putting the camera map in place".into())
     }
 
-    /// Makes a slot ready for a camera: nothing counted, not opened.
+    /// Makes a slot ready for a camera: nothing counted, never seen, not opened.
     fn clear_slot(&mut self, slot: u32) -> Result<()> {
         self.open_slot(slot, None)?;
+        self.last_seen.clear(slot)?;
         let cpus = nr_cpus().map_err(|(_, error)| error).tried(|| "counting CPUs".into())?;
         let zeroes = PerCpuValues::try_from(vec![Shared(CameraCounters::zeroed()); cpus])
             .tried(|| "preparing counters".into())?;

@@ -5,6 +5,7 @@
 //! - [`object`] loads the programs,
 //! - [`maps`] reads and writes the maps,
 //! - [`ledger`] reads the maps of the ledger, `batch` many entries of a map at once,
+//! - [`events`] hears what the programs tell, `last_seen` knows when cameras last sent something,
 //! - `carry` moves what they hold to new ones,
 //! - [`clock`] is the clocks that times are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
@@ -23,9 +24,11 @@ pub(crate) mod carry;
 pub mod clock;
 pub mod clsact;
 pub mod error;
+pub mod events;
 pub mod features;
 pub mod flowtables;
 pub mod hooks;
+mod last_seen;
 pub mod ledger;
 pub mod links;
 pub mod maps;

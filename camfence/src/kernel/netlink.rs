@@ -13,6 +13,7 @@ use netlink_packet_route::{
     tc::{TcAttribute, TcFilterBpfOption, TcMessage, TcOption},
 };
 use rtnetlink::MulticastGroup;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::warn;
@@ -71,6 +72,13 @@ fn subscribe() -> Result<Changes> {
     let (connection, _, messages) = connected.tried(|| "following interfaces".into())?;
     tokio::spawn(connection);
     Ok(Box::pin(messages.ready_chunks(BATCH).map(|_| ())))
+}
+
+/// What an interface is called now; none if it is gone.
+pub fn interface_name(ifindex: u32) -> Option<String> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).ok()?;
+    net::netdevice::index_to_name(&socket, ifindex).ok()
 }
 
 /// A connection to rtnetlink.

@@ -25,7 +25,7 @@ pub fn bytes() -> &'static [u8] {
 }
 
 /// The maps that the programs name and that outlive the process.
-const PINNED_MAPS: [&str; 11] = [
+const PINNED_MAPS: [&str; 14] = [
     names::STATE,
     names::CAMERAS,
     names::PROFILES,
@@ -37,6 +37,9 @@ const PINNED_MAPS: [&str; 11] = [
     names::LEDGER,
     names::RECENT,
     names::FLUSHED,
+    names::EVENTS,
+    names::TOLD,
+    names::LAST_SEEN,
 ];
 
 /// The programs, loaded.
@@ -83,6 +86,7 @@ impl Object {
             .verifier_log_level(VerifierLogLevel::STATS)
             .map_max_entries(names::COUNTERS, slots(options.room.cameras))
             .map_max_entries(names::DEADLINES, slots(options.room.cameras))
+            .map_max_entries(names::LAST_SEEN, slots(options.room.cameras))
             .map_max_entries(names::LEDGER, options.room.flows)
             .override_global(names::LOG_VERDICTS, &log, true)
             .override_global(names::CAPTURE, bytemuck::bytes_of(&options.capture), true)

@@ -1,6 +1,6 @@
 //! Runs single frames through the programs, without an interface (`BPF_PROG_TEST_RUN`).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aya::{
     TestRun as _, TestRunOptions,
@@ -10,6 +10,7 @@ use aya_log::EbpfLogger;
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
     abi::{CameraCounters, Subject, names},
+    event::Told,
     limits::{DEFAULT_LEDGER_ENTRIES, DEFAULT_MAX_CAMERAS, MAX_CAMERAS},
     reason::Direction,
 };
@@ -17,6 +18,7 @@ use log::Log;
 
 use super::{
     error::{KernelError, Result, Tried as _},
+    events::{Record, Ring},
     ledger::Contents,
     maps::Maps,
     object::{Object, Options, Room},
@@ -67,6 +69,7 @@ pub enum Outcome {
 pub struct Runner {
     object: Object,
     maps: Maps,
+    ring: Ring,
     logger: Option<EbpfLogger<&'static dyn Log>>,
 }
 
@@ -103,13 +106,14 @@ impl Runner {
         let room = Room { cameras: cameras.clamp(DEFAULT_MAX_CAMERAS, MAX_CAMERAS), flows };
         let mut object = Object::load(&Options { log, ..Options::new(room, None) })?;
         let maps = Maps::make(&mut object, room.cameras, None)?;
+        let ring = Ring::take(&mut object)?;
         let logger = if log {
             let logger = EbpfLogger::init(object.ebpf());
             Some(logger.map_err(|error| KernelError::of(&error, "opening the programs' log"))?)
         } else {
             None
         };
-        let mut runner = Self { object, maps, logger };
+        let mut runner = Self { object, maps, ring, logger };
         runner.set_policy(policy)?;
         Ok(runner)
     }
@@ -142,6 +146,22 @@ impl Runner {
     /// What the ledger holds.
     pub fn ledger(&self) -> Result<Contents> {
         self.maps.ledger()
+    }
+
+    /// What the programs told since this was asked last, so many records at the most.
+    pub fn records(&mut self, most: usize) -> Vec<Record> {
+        self.ring.read(most)
+    }
+
+    /// How much was told, and how much was not.
+    pub fn told(&self) -> Result<Told> {
+        self.ring.told()
+    }
+
+    /// When a camera last sent something, as time since boot without suspension.
+    pub fn last_seen(&self, subject: Subject) -> Result<Option<Duration>> {
+        let Some(camera) = self.maps.camera(subject)? else { return Ok(None) };
+        self.maps.last_seen(camera.slot)
     }
 
     /// The counters of every camera, and of unknown sources.

@@ -8,10 +8,10 @@ use camfence_common::{
     reason::{Effect, Reason},
     wire::extension::Protocol,
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{now::Now, report::Count};
-use crate::{config::Config, kernel::ledger::Contents};
+use crate::{config::Config, kernel::ledger::Contents, names::NameLine, printable::Printable};
 
 /// Which flows are asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,6 +47,9 @@ pub struct Entry {
     pub direction: &'static str,
     /// The peer's address.
     pub peer: IpAddr,
+    /// The name by which the camera asked DNS for it, as far as the daemon knows; not there otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Printable>,
     /// What the packets carry.
     #[serde(flatten)]
     pub service: Service,
@@ -79,7 +82,7 @@ pub struct Service {
 }
 
 /// What an ICMP or `ICMPv6` message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Icmp {
     /// Its type.
     #[serde(rename = "type")]
@@ -116,6 +119,19 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Names the peers.
+    pub fn name(&mut self, names: &[NameLine]) {
+        let names: HashMap<(Mac, IpAddr), &Printable> = names
+            .iter()
+            .filter_map(|line| Some(((line.mac.parse().ok()?, line.address), &line.name)))
+            .collect();
+        for entry in &mut self.entries {
+            entry.name = names.get(&(entry.mac, entry.peer)).copied().cloned();
+        }
+    }
+}
+
 /// The flows that are asked for, in their order.
 fn selected(contents: &Contents, selection: Selection, now: Now) -> Vec<(&FlowKey, &Flow)> {
     let Selection { mac, since, top } = selection;
@@ -144,6 +160,7 @@ impl Entry {
             mac: key.mac(),
             direction: key.direction().name(),
             peer: key.peer(),
+            name: None,
             service: Service::of(key),
             reason: reason.name(),
             verdict: verdict(reason),
@@ -156,7 +173,8 @@ impl Entry {
 }
 
 impl Service {
-    fn of(key: &FlowKey) -> Self {
+    /// Of a flow.
+    pub fn of(key: &FlowKey) -> Self {
         let port = Some(key.port()).filter(|port| *port != 0);
         let [kind, code] = key.port().to_be_bytes();
         let icmp = Some(Icmp { kind, code });

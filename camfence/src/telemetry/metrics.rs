@@ -14,9 +14,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::report::seconds;
+use super::{now::Now, report::seconds};
 use crate::{
     config::{Config, Mode},
+    events::hub::Counts,
     fence::{LiveCamera, Standing},
 };
 
@@ -45,16 +46,24 @@ pub struct Snapshot {
     names: BTreeMap<Mac, String>,
     standing: Standing,
     unfenced: BTreeMap<String, Duration>,
+    now: Now,
+    counts: Counts,
 }
 
 /// Labels, and what the kernel says of whom they name.
 type Of<'a> = (Vec<(&'static str, &'a str)>, &'a LiveCamera);
 
 impl Snapshot {
-    /// What was read, with the names of a configuration and for how long ports were not enforcing.
-    pub fn new(config: &Config, standing: Standing, unfenced: BTreeMap<String, Duration>) -> Self {
+    /// What was read, with the names of a configuration, for how long ports were not enforcing, and what
+    /// events were told.
+    pub fn new(
+        config: &Config,
+        standing: Standing,
+        unfenced: BTreeMap<String, Duration>,
+        counts: Counts,
+    ) -> Self {
         let names = config.cameras.iter().map(|camera| (camera.mac, camera.name.clone()));
-        Self { names: names.collect(), standing, unfenced }
+        Self { names: names.collect(), standing, unfenced, now: Now::awake(), counts }
     }
 
     /// The text for a scrape.
@@ -110,6 +119,36 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    fn encode_last_seen(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
+        for (mac, live) in &self.standing.cameras {
+            // One that the configuration no longer has has no name to be told by.
+            let (Some(name), Some(moment)) = (self.names.get(mac), live.last_seen) else {
+                continue;
+            };
+            let seen = self.now.moment(moment).as_secs_f64();
+            family.encode_family(&[("camera", name.as_str())])?.encode_gauge(&seen)?;
+        }
+        Ok(())
+    }
+
+    fn encode_events(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let [.., told, lost, contacts, strangers] = COUNTERS;
+        let counts = &self.counts;
+        let help = "Events that were told, since camfence run started.";
+        let events = counts.told.iter().map(|(kind, count)| (kind.name(), *count));
+        encode_each(encoder, (told, help), "kind", events)?;
+        let help = "Events that were not told: too many at once, or a reader too slow.";
+        let events = counts.lost.iter().map(|(kind, count)| (kind.as_str(), *count));
+        encode_each(encoder, (lost, help), "kind", events)?;
+        let help =
+            "Peers, protocols and ports that a camera talked to, or tried to, for the first time.";
+        let name = |(mac, count): (&Mac, &u64)| Some((self.names.get(mac)?.as_str(), *count));
+        encode_each(encoder, (contacts, help), "camera", counts.contacts.iter().filter_map(name))?;
+        let help = "Unknown sources that were seen for the first time.";
+        let ports = counts.strangers.iter().map(|(port, count)| (port.as_str(), *count));
+        encode_each(encoder, (strangers, help), "interface", ports)
+    }
+
     fn encode_unfenced(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
         for (port, time) in &self.unfenced {
             let labels = [("interface", port.as_str())];
@@ -126,7 +165,7 @@ impl Collector for Snapshot {
 
         let macs: Vec<String> = self.standing.cameras.keys().map(ToString::to_string).collect();
         let macs = macs.as_slice();
-        let [packets, bytes, unknown_packets, unknown_bytes, unfenced] = COUNTERS;
+        let [packets, bytes, unknown_packets, unknown_bytes, unfenced, ..] = COUNTERS;
 
         let help = "Frames of a camera that were judged.";
         let family = encoder.encode_descriptor(packets, help, None, Counter)?;
@@ -149,6 +188,9 @@ impl Collector for Snapshot {
         let open = |live: &LiveCamera| live.opened.map(seconds);
         let family = encoder.encode_descriptor(OPEN, help, None, Gauge)?;
         encode_gauges(family, self.cameras(macs), open)?;
+        let help = "When a camera last sent something, in seconds since 1970-01-01 UTC.";
+        let family = encoder.encode_descriptor(LAST_SEEN, help, None, Gauge)?;
+        self.encode_last_seen(family)?;
 
         let help = "Whether a port's frames are judged in a direction and verdicts carried out.";
         let family = encoder.encode_descriptor(ENFORCING, help, None, Gauge)?;
@@ -156,6 +198,7 @@ impl Collector for Snapshot {
         let help = "How long a port was there and not enforcing, since camfence run started.";
         let family = encoder.encode_descriptor(unfenced, help, None, Counter)?;
         self.encode_unfenced(family)?;
+        self.encode_events(&mut encoder)?;
         let help = "The version of camfence; always 1.";
         encoder
             .encode_descriptor("camfence_build_info", help, None, Gauge)?
@@ -190,6 +233,22 @@ fn encode_counts<'a>(
     Ok(())
 }
 
+/// A counter's series, each with one label.
+fn encode_each<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (family, help): (&str, &str),
+    label: &str,
+    series: impl Iterator<Item = (&'a str, u64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(family, help, None, MetricType::Counter)?;
+    for (value, count) in series {
+        let labels = [(label, value)];
+        let mut series = family.encode_family(&labels)?;
+        series.encode_counter::<NoLabelSet, u64, u64>(&count, None)?;
+    }
+    Ok(())
+}
+
 /// A series for each camera that has the gauge.
 fn encode_gauges<'a>(
     mut family: MetricEncoder<'_>,
@@ -206,15 +265,20 @@ fn encode_gauges<'a>(
 
 const AUDIT: &str = "camfence_camera_audit";
 const OPEN: &str = "camfence_camera_open_seconds";
+const LAST_SEEN: &str = "camfence_camera_last_seen_timestamp_seconds";
 const ENFORCING: &str = "camfence_enforcing";
 
 /// The counter families: what `OpenMetrics` calls them. Their samples end in `_total`.
-const COUNTERS: [&str; 5] = [
+const COUNTERS: [&str; 9] = [
     "camfence_packets",
     "camfence_bytes",
     "camfence_unknown_packets",
     "camfence_unknown_bytes",
     "camfence_unfenced_seconds",
+    "camfence_events",
+    "camfence_events_lost",
+    "camfence_camera_first_contacts",
+    "camfence_unknown_sources",
 ];
 
 /// `OpenMetrics` as the older format has it: a counter is called what its samples are called.

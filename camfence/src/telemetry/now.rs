@@ -44,6 +44,11 @@ impl Now {
         since_epoch.saturating_sub(self.since(moment)).min(LAST_MOMENT)
     }
 
+    /// This moment: RFC 3339, UTC.
+    pub fn text(self) -> String {
+        self.timestamp(self.kernel)
+    }
+
     /// When that was: RFC 3339, UTC.
     pub(crate) fn timestamp(self, moment: Duration) -> String {
         format_rfc3339_millis(SystemTime::UNIX_EPOCH + self.moment(moment)).to_string()

@@ -9,6 +9,7 @@ use camfence_common::{
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
+use super::now::Now;
 use crate::{
     config::{Camera, Config, Mode},
     fence::{PortState, Standing, Strangers},
@@ -104,8 +105,8 @@ pub struct AttachedReport {
 }
 
 impl StatusReport {
-    /// The report of a fence that stands.
-    pub fn new(config: &Config, standing: &Standing) -> Self {
+    /// The report of a fence that stands, as told now.
+    pub fn new(config: &Config, standing: &Standing, now: Now) -> Self {
         let none = CameraCounters::zeroed();
         let cameras = config.cameras.iter().map(|camera| {
             let live = standing.cameras.get(&camera.mac);
@@ -114,6 +115,8 @@ impl StatusReport {
             if let Some(live) = live {
                 report.mode = live.mode.as_str();
                 report.open_seconds = live.opened.map(seconds);
+                report.last_seen = live.last_seen.map(|moment| now.timestamp(moment));
+                report.ago = live.last_seen.map(|moment| now.since(moment));
             }
             report
         });
@@ -164,6 +167,12 @@ pub struct CameraReport {
     /// How long the fence stays opened for it; not there if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_seconds: Option<u64>,
+    /// When it last sent something: RFC 3339, UTC; not there if it never did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
+    /// How long ago that was.
+    #[serde(skip)]
+    pub ago: Option<Duration>,
     /// Frames it sent.
     pub outbound: DirectionReport,
     /// Frames sent to it.
@@ -191,6 +200,8 @@ impl CameraReport {
             profile: config.profile_of(camera).name.clone(),
             mode: camera.mode.as_str(),
             open_seconds: None,
+            last_seen: None,
+            ago: None,
             outbound: DirectionReport::new(counters, Direction::Outbound),
             inbound: DirectionReport::new(counters, Direction::Inbound),
         }

@@ -1,5 +1,7 @@
 //! DNS messages (RFC 1035), honest and not.
 
+use std::net::IpAddr;
+
 use super::{Frame, length};
 
 /// Where a resolver listens.
@@ -77,6 +79,54 @@ impl Dns {
         self
     }
 
+    /// Adds an answer: a record of a name, whatever is in it. Makes it an answer.
+    pub fn answer(self, owner: &str, kind: u16, data: &[u8]) -> Self {
+        let labels = owner.split('.').filter(|label| !label.is_empty());
+        self.answer_of(labels, kind, data)
+    }
+
+    /// The same of a name with these labels.
+    pub fn answer_of(
+        mut self,
+        owner: impl IntoIterator<Item = impl AsRef<[u8]>>,
+        kind: u16,
+        data: &[u8],
+    ) -> Self {
+        const TTL: u32 = 300;
+        self.flags |= RESPONSE;
+        self.counts[1] += 1;
+        self.behind.extend(name(owner));
+        self.behind.extend([kind.to_be_bytes(), INTERNET.to_be_bytes()].concat());
+        self.behind.extend(TTL.to_be_bytes());
+        self.behind.extend(length(data.len()).to_be_bytes());
+        self.behind.extend(data);
+        self
+    }
+
+    /// Answers that a name has an address.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn address(self, owner: &str, address: &str) -> Self {
+        match address.parse().expect("an address") {
+            IpAddr::V4(address) => self.answer(owner, Self::A, &address.octets()),
+            IpAddr::V6(address) => self.answer(owner, Self::AAAA, &address.octets()),
+        }
+    }
+
+    /// Answers that a name stands for another.
+    pub fn alias(self, owner: &str, target: &str) -> Self {
+        const CNAME: u16 = 5;
+        let target = name(target.split('.').filter(|label| !label.is_empty()));
+        self.answer(owner, CNAME, &target)
+    }
+
+    /// Says that it went wrong: 3 is a name that there is not.
+    pub fn code(mut self, code: u8) -> Self {
+        self.flags |= u16::from(code & 0xf);
+        self
+    }
+
     /// Sets what is to be done: 4 is a notification, 5 an update.
     pub fn opcode(mut self, opcode: u8) -> Self {
         self.flags |= u16::from(opcode & 0xf) << 11;
@@ -132,6 +182,11 @@ impl Dns {
         question.extend([self.kind.to_be_bytes(), INTERNET.to_be_bytes()].concat());
         question
     }
+}
+
+/// A whole name as a message has it.
+fn name(labels: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
+    labels.into_iter().flat_map(|label| encoded(label.as_ref())).chain([0]).collect()
 }
 
 fn encoded(label: &[u8]) -> Vec<u8> {

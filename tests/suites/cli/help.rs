@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
-    "ledger", "check", "doctor", "explain", "replay",
+    "events", "ledger", "check", "doctor", "explain", "replay",
 ];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {

@@ -119,6 +119,36 @@ fn a_flood_of_bytes_is_not_kept() -> Result<()> {
 }
 
 #[test]
+fn a_thousand_followers_that_do_not_read_keep_nobody_out() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let mut daemon = run(&camfence)?;
+    let before = Usage::of(&daemon)?;
+    let config = camfence.config_path().canonicalize()?;
+    let request =
+        serde_json::json!({ "verb": "events", "follow": true, "drops": true, "config": config });
+    let request = request.to_string() + "\n";
+    let mut followers = crowd(&camfence)?;
+    for follower in &mut followers {
+        match follower.write_all(request.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
+        }
+    }
+    verbs_work(&camfence)?;
+    before.check(&daemon)?;
+    drop(followers);
+    verbs_work(&camfence)?;
+    // They have left, and with them whoever wanted drops.
+    let deadline = Instant::now() + IN_TIME;
+    while camfence.run(["events"])?.code != Some(0) {
+        ensure!(Instant::now() < deadline, "no place is free");
+    }
+    assert!(daemon.is_running()?);
+    home.assert_fenced(&["driveway"])
+}
+
+#[test]
 fn peers_that_do_not_read_are_not_waited_for() -> Result<()> {
     let home = Home::new()?;
     let camfence = home.camfence()?;

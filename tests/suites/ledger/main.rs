@@ -1,9 +1,10 @@
 //! The ledger: each flow of a camera is counted exactly, on the host and in the kernel alike, however
-//! many there are.
+//! many there are. And what the programs tell: each thing once.
 
 mod counts;
 mod flood;
 mod keys;
+mod told;
 
 use std::collections::BTreeMap;
 

@@ -98,6 +98,7 @@ fn assemble(
         cameras: cameras.into_iter().map(camera).collect(),
         interfaces: BTreeMap::new(),
         ledger: Ledger::default(),
+        log: None,
         metrics: None,
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Version {
     spare_slots: u32,
     /// Whether maps and programs are a generation, with maps for what was carried over.
     generations: bool,
+    /// Whether it has a ledger.
+    ledger: bool,
 }
 
 pub(crate) const ABI_2: Version = Version {
@@ -45,6 +47,7 @@ pub(crate) const ABI_2: Version = Version {
     object: include_bytes!("../../fixtures/abi2.bpf.o"),
     spare_slots: 128,
     generations: false,
+    ledger: false,
 };
 
 pub(crate) const ABI_3: Version = Version {
@@ -52,12 +55,23 @@ pub(crate) const ABI_3: Version = Version {
     object: include_bytes!("../../fixtures/abi3.bpf.o"),
     spare_slots: 129,
     generations: true,
+    ledger: false,
+};
+
+pub(crate) const ABI_4: Version = Version {
+    abi: 4,
+    object: include_bytes!("../../fixtures/abi4.bpf.o"),
+    spare_slots: 129,
+    generations: true,
+    ledger: true,
 };
 
 const MAX_CAMERAS: u32 = 1_024;
 const MAX_SIGHTINGS: u32 = 1_024;
 const MAPS: [&str; 8] =
     ["STATE", "CAMERAS", "PROFILES", "NAMES", "STRANGERS", "DEADLINES", "COUNTERS", "SIGHTINGS"];
+const LEDGER_MAPS: [&str; 3] = ["LEDGER", "RECENT", "FLUSHED"];
+const LEDGER_ENTRIES: u32 = 16_384;
 const HOSTS: [&str; 4] = ["driveway", "garage", "nvr", "gw"];
 /// Slots begin somewhere else than a new fence's.
 const FIRST_SLOT: u32 = 40;
@@ -66,6 +80,8 @@ const FIRST_SLOT: u32 = 40;
 type CameraMap = HashMap<MapData, [u8; 8], [u8; 176]>;
 type CarriedMap = HashMap<MapData, u32, [u8; 2 * 18 * 16]>;
 type SeenMap = HashMap<MapData, [u8; 12], [u8; 32]>;
+type KeptMap = HashMap<MapData, [u8; 32], [u8; 32]>;
+type MissedMap = HashMap<MapData, u32, [u8; 40]>;
 const PROFILE: usize = 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8;
 
 impl Version {
@@ -96,7 +112,8 @@ pub(crate) fn stand(
     let mut loader = EbpfLoader::new();
     loader.map_max_entries("COUNTERS", version.slots());
     loader.map_max_entries("DEADLINES", version.slots());
-    for name in MAPS {
+    let ledger = if version.ledger { &LEDGER_MAPS[..] } else { &[] };
+    for name in MAPS.iter().chain(ledger) {
         loader.map_pin_path(name, maps.join(name));
     }
     let mut object = loader.load(version.object)?;
@@ -173,6 +190,10 @@ fn write(
     if version.generations {
         CarriedMap::create(version.slots(), 1)?.pin(maps.join("CARRIED"))?;
         SeenMap::create(MAX_SIGHTINGS, 1)?.pin(maps.join("SEEN"))?;
+    }
+    if version.ledger {
+        KeptMap::create(LEDGER_ENTRIES, 1)?.pin(maps.join("KEPT"))?;
+        MissedMap::create(1, 1)?.pin(maps.join("MISSED"))?;
     }
     let mut state: Array<_, [u32; 2]> = Array::try_from(object.map_mut("STATE").context("STATE")?)?;
     state.set(0, [version.abi, MAX_CAMERAS], 0)?;

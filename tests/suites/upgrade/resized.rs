@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::fixture::{Attachment, CAM2, CAM3, Fence, Home, over_every_attachment};
+use crate::fixture::{Attachment, CAM, CAM2, CAM3, Fence, Home, over_every_attachment};
 use crate::load::{Load, open_seconds};
 
 over_every_attachment!(
@@ -49,7 +49,13 @@ fn room_is_made_and_given_back_without_a_gap(attachment: Attachment) -> Result<(
         ensure!(refused.stderr.contains("3 cameras are more than max_cameras = 2"), "{refused:?}");
     }
     fence.camfence.configure(&config(&home, 4_000))?;
-    assert_eq!(fence.status()?["cameras"][0], before["cameras"][0]);
+    let counted = |status: &Value| status["cameras"][0]["outbound"].clone();
+    assert_eq!(counted(&fence.status()?), counted(&before));
+    // When cameras were seen is carried over, too.
+    fence.camfence.configure(&config(&home, 4_001))?;
+    fence.verb(&["reload"])?;
+    let seen = |mac| Ok::<_, anyhow::Error>(fence.camera(mac)?.get("last_seen").is_some());
+    assert_eq!((seen(CAM)?, seen(CAM3)?), (true, false));
     Ok(())
 }
 
@@ -82,7 +88,7 @@ fn a_ledger_of_another_size_has_what_the_one_before_had(attachment: Attachment) 
 
 fn config(home: &Home, room: u32) -> String {
     let lines = format!("max_cameras = {room}");
-    let cameras = [crate::fixture::CAM, CAM2, CAM3];
+    let cameras = [CAM, CAM2, CAM3];
     home.config_with(&lines, &cameras, crate::load::SEALED)
 }
 

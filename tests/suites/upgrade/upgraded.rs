@@ -14,6 +14,7 @@ use crate::old;
 over_every_attachment!(
     an_upgrade_from_abi_2_loses_nothing,
     an_upgrade_from_abi_3_loses_nothing,
+    an_upgrade_from_abi_4_loses_nothing,
     an_upgrade_from_an_unknown_abi_opens_nothing,
 );
 
@@ -27,6 +28,10 @@ fn an_upgrade_from_abi_3_loses_nothing(attachment: Attachment) -> Result<()> {
     an_upgrade_loses_nothing(old::ABI_3, attachment)
 }
 
+fn an_upgrade_from_abi_4_loses_nothing(attachment: Attachment) -> Result<()> {
+    an_upgrade_loses_nothing(old::ABI_4, attachment)
+}
+
 fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Result<()> {
     const SECONDS: u64 = 600;
     let home = Home::new(attachment)?;
@@ -37,7 +42,7 @@ fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Re
     for verb in [&["status"][..], &["open", "driveway", "--for", "1m"], &["remove", "attic"]] {
         let outcome = fence.camfence.run(verb)?;
         ensure!(outcome.code == Some(1), "{outcome:?}");
-        let abi = format!("(ABI {}, this one has 4)", version.abi);
+        let abi = format!("(ABI {}, this one has 5)", version.abi);
         ensure!(outcome.stderr.contains(&abi), "{outcome:?}");
         ensure!(outcome.stderr.contains("run `camfence up`"), "{outcome:?}");
     }
@@ -47,6 +52,9 @@ fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Re
     assert_eq!(summary, nothing);
     load.check_wires()?;
     load.check_counters(&fence)?;
+    if version.abi == old::ABI_4.abi {
+        load.check_ledger(&fence)?;
+    }
     let (left, gone) = (open_seconds(&fence, CAM3)?, start.elapsed().as_secs());
     ensure!((SECONDS - gone).abs_diff(left) <= 2, "{left} s are left after {gone} s");
     ensure!(!home.bpffs.path().join("maps").exists(), "the old layout is left");

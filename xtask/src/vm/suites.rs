@@ -26,8 +26,16 @@ pub(crate) struct Suite {
 pub(crate) type Tests = &'static [&'static str];
 
 const ALL: Tests = &[];
-/// Those of the ledger but for floods.
-const FLOWS: Tests = &["keys::", "counts::"];
+/// Those of the ledger, and of what is told, but for floods.
+const FLOWS: Tests = &[
+    "keys::",
+    "counts::",
+    "a_first_contact",
+    "unknown_sources",
+    "dns_answers",
+    "as_a_dns_answer",
+    "a_camera_is_seen",
+];
 
 const EVERY: &[Line] = &[OLDEST, OLD, NEW, Line::Newest, ARM];
 /// Those without TCX, whose tests are left out there.

@@ -62,7 +62,7 @@ fn an_empty_file_is_a_configuration() {
 fn unknown_keys_are_named_at_every_level() {
     let fence = "keys allowed here: interfaces, unknown, mode, hook, local, max_cameras";
     for (text, line, key, hint) in [
-        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, interface, ledger,"),
+        ("x = 1", 1, "x", "keys allowed here: fence, profile, camera, interface, ledger, log,"),
         ("\n[cameras]\n", 2, "cameras", "did you mean `camera`?"),
         ("[fence]\n\ndns = 1\n", 3, "dns", fence),
         ("[fence]\r\ninterface = []\r\n", 2, "interface", "did you mean `interfaces`?"),

@@ -4,7 +4,7 @@ use axum::http::HeaderValue;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::fence::Standing;
+use crate::{events::hub::Counts, fence::Standing};
 
 #[derive(Clone)]
 struct Fake(Result<(), String>);
@@ -14,7 +14,7 @@ impl Source for Fake {
         self.0.clone()?;
         let config = crate::config::Config::parse("camfence.toml".as_ref(), "[fence]\n").unwrap();
         let standing = Standing { ports: vec![], cameras: BTreeMap::new() };
-        Ok(Snapshot::new(&config, standing, BTreeMap::new()))
+        Ok(Snapshot::new(&config, standing, BTreeMap::new(), Counts::default()))
     }
 }
 

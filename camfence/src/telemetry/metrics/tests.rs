@@ -4,6 +4,7 @@ use camfence_common::abi::CameraCounters;
 
 use super::*;
 use crate::{
+    events::Kind,
     fence::{PortState, Side, Strangers},
     policy::topology::{Attached, Mode as AttachMode, XdpMode},
 };
@@ -26,7 +27,7 @@ const fn side(attached: Option<Attached>) -> Side {
 }
 
 fn live(counters: &CameraCounters) -> LiveCamera {
-    LiveCamera { counters: *counters, mode: Mode::Enforce, opened: None }
+    LiveCamera { counters: *counters, mode: Mode::Enforce, opened: None, last_seen: None }
 }
 
 fn standing() -> Standing {
@@ -39,7 +40,15 @@ fn standing() -> Standing {
     let opened = Some(Duration::from_millis(1500));
     let cameras = BTreeMap::from([
         ("b0:c5:54:25:5b:0e".parse().unwrap(), live(&counted)),
-        (SILENT.parse().unwrap(), LiveCamera { opened, mode: Mode::Audit, ..live(&silent) }),
+        (
+            SILENT.parse().unwrap(),
+            LiveCamera {
+                opened,
+                last_seen: Some(Duration::ZERO),
+                mode: Mode::Audit,
+                ..live(&silent)
+            },
+        ),
         ("b0:c5:54:25:5b:10".parse().unwrap(), live(&counted)),
     ]);
     let strangers = Some(Strangers { sealed: true, live: live(&sealed) });
@@ -67,7 +76,16 @@ fn encoded(format: Format) -> String {
 fn text_of(standing: Standing, format: Format) -> String {
     let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
     let unfenced = BTreeMap::from([("port1".into(), Duration::from_millis(1250))]);
-    Snapshot::new(&config, standing, unfenced).encode(format).unwrap()
+    Snapshot::new(&config, standing, unfenced, counts()).encode(format).unwrap()
+}
+
+fn counts() -> Counts {
+    Counts {
+        told: BTreeMap::from([(Kind::FirstContact, 5)]),
+        lost: BTreeMap::from([("first-contact".into(), 7)]),
+        contacts: BTreeMap::from([(SILENT.parse().unwrap(), 3)]),
+        strangers: BTreeMap::from([("port1".into(), 2)]),
+    }
 }
 
 const SAMPLES: &[&str] = &[
@@ -82,6 +100,10 @@ const SAMPLES: &[&str] = &[
     r#"camfence_enforcing{interface="port1",direction="outbound",hook="xdp",mode="native"} 1"#,
     r#"camfence_enforcing{interface="port1",direction="inbound",hook="tc",mode="tcx"} 1"#,
     r#"camfence_enforcing{interface="gone",direction="outbound",hook="",mode=""} 0"#,
+    r#"camfence_events_total{kind="first-contact"} 5"#,
+    r#"camfence_events_lost_total{kind="first-contact"} 7"#,
+    r#"camfence_camera_first_contacts_total{camera="silent"} 3"#,
+    r#"camfence_unknown_sources_total{interface="port1"} 2"#,
     r#"camfence_unfenced_seconds_total{interface="port1"} 1.25"#,
     concat!("camfence_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
 ];

@@ -47,6 +47,7 @@ pub(crate) fn reading(seconds: u64, dropped: u64) -> Reading {
         mac: DRIVEWAY.parse().unwrap(),
         direction: "outbound",
         peer: IpAddr::from([203, 0, 113, 7]),
+        name: None,
         service: Service { protocol: "udp".into(), port: Some(10_240), icmp: None },
         reason: "not-local",
         verdict: "drop",
