@@ -46,7 +46,7 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
 }
 
 /// The names that the daemon knows; without a daemon, or with one that does not say, none.
-async fn names(options: &Options) -> Vec<NameLine> {
+pub(super) async fn names(options: &Options) -> Vec<NameLine> {
     let asked = client::lines(&options.bpffs, &options.config, &Request::Names).await;
     let mut names = Vec::new();
     let Ok(Some(mut lines)) = asked else { return names };
