@@ -113,35 +113,36 @@ pub struct State {
 }
 
 /// Key of the live camera map: a registered MAC, or the unknown sources of a port.
+///
+/// Eight bytes, of which the last two tell which of them it is. They are one number, so that a program
+/// writes them at once: the kernel, which hashes them by larger pieces than a MAC's, would else wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
-#[repr(C)]
-pub struct Key {
-    bytes: [u8; 6],
-    /// [`Key::MAC`] or [`Key::PORT`]; whole words are what the kernel hashes best.
-    kind: [u8; 2],
-}
+#[repr(transparent)]
+pub struct Key(u64);
 
 impl Key {
-    const MAC: [u8; 2] = [0, 0];
-    const PORT: [u8; 2] = [0, 1];
+    const MAC: u8 = 0;
+    const PORT: u8 = 1;
 
     /// The key of a MAC.
+    #[inline(always)]
     pub const fn of_mac(mac: Mac) -> Self {
-        Self { bytes: mac.0, kind: Self::MAC }
+        let [a, b, c, d, e, f] = mac.0;
+        Self(u64::from_ne_bytes([a, b, c, d, e, f, 0, Self::MAC]))
     }
 
     /// The key of the unknown sources of a port, by its interface index.
+    #[inline(always)]
     pub const fn of_port(ifindex: u32) -> Self {
         let [a, b, c, d] = ifindex.to_ne_bytes();
-        Self { bytes: [a, b, c, d, 0, 0], kind: Self::PORT }
+        Self(u64::from_ne_bytes([a, b, c, d, 0, 0, 0, Self::PORT]))
     }
 
     /// Whose key it is. None if this version never writes such a one.
     pub const fn subject(self) -> Option<Subject> {
-        match self.kind {
-            Self::MAC => Some(Subject::Camera(Mac(self.bytes))),
-            Self::PORT => {
-                let [a, b, c, d, ..] = self.bytes;
+        match self.0.to_ne_bytes() {
+            [a, b, c, d, e, f, 0, Self::MAC] => Some(Subject::Camera(Mac([a, b, c, d, e, f]))),
+            [a, b, c, d, _, _, 0, Self::PORT] => {
                 Some(Subject::Strangers(u32::from_ne_bytes([a, b, c, d])))
             }
             _ => None,

@@ -108,14 +108,20 @@ pub struct Answer {
     pub mac: Mac,
     /// Bytes of the message, which may be more than are here.
     pub len: u16,
-    /// The message, from its beginning. What it does not fill is zero.
-    pub message: [u8; MAX_ANSWER],
+    /// The message, from its beginning, as bytes. What it does not fill is zero.
+    pub words: [u64; MAX_ANSWER / size_of::<u64>()],
 }
 
 impl Answer {
     /// The message as far as it is here.
     pub fn message(&self) -> &[u8] {
-        self.message.get(..usize::from(self.len)).unwrap_or(&self.message)
+        let bytes = self.bytes();
+        bytes.get(..usize::from(self.len)).unwrap_or(bytes)
+    }
+
+    /// What there is room for in the record.
+    pub fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.words)
     }
 
     /// Whether that is not all of it.
@@ -162,7 +168,8 @@ pub fn answer_at(direction: Direction, verdict: Verdict) -> Option<usize> {
 }
 
 /// Bytes of a UDP header.
-pub const UDP_HEADER: usize = UdpHdr::LEN;
+pub const UDP_HEADER: u16 = 8;
+const _: () = assert!(UDP_HEADER as usize == UdpHdr::LEN);
 
 #[cfg(test)]
 mod tests {

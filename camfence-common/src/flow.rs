@@ -13,7 +13,7 @@ use crate::{
     packet::{Bytes, join64},
     reason::{Direction, Reason},
     verdict::Verdict,
-    verifier::low8,
+    verifier::{low8, low16},
     wire::{ethernet::camera_mac, extension::Family, ipv6},
 };
 
@@ -29,18 +29,17 @@ const FACTORS: [u64; 4] =
     [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93];
 
 /// What packets have in common that are counted together.
+///
+/// Whole words, so that programs write, hash and compare it as such.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub struct FlowKey {
     /// The peer's address, wire order; IPv4 as in `::ffff:192.0.2.1`.
     peer: [u64; 2],
-    /// The camera.
-    mac: Mac,
-    port: u16,
-    protocol: u8,
-    /// The direction in the highest bit, and the reason's index.
-    what: u8,
-    zero: [u8; 6],
+    /// The camera's MAC, and in the upper 16 bits the port.
+    camera: u64,
+    /// The protocol, and above it the direction in the highest bit and the reason's index.
+    what: u64,
 }
 
 /// What was counted of a flow. Times are nanoseconds since boot, suspension left out
@@ -99,7 +98,10 @@ pub struct Missing {
 }
 
 impl FlowKey {
-    const INBOUND: u8 = 0x80;
+    const INBOUND: u64 = 0x80;
+    /// Where the port is, and where direction and reason are.
+    const PORT: u32 = 48;
+    const REASON: u32 = 8;
 
     /// The flow that a frame belongs to; none if its IP header was not read.
     #[inline(always)]
@@ -117,30 +119,34 @@ impl FlowKey {
             }
             Family::Ipv6 => ipv6::address(bytes, at).ok()?,
         };
-        let inbound = if direction == Direction::Inbound { Self::INBOUND } else { 0 };
-        Some(Self {
-            peer,
-            mac: camera_mac(bytes, direction)?,
-            port: outline.port(),
-            protocol: outline.protocol(),
-            what: inbound | verdict.reason_index(),
-            zero: [0; 6],
-        })
+        let what = (direction, outline.protocol(), verdict.reason_index());
+        Some(Self::of_parts(peer, camera_mac(bytes, direction)?, outline.port(), what))
     }
 
     /// Its place among recent flows.
     #[inline(always)]
     pub fn place(&self) -> u32 {
-        let words: [u64; 4] = bytemuck::cast(*self);
-        let products = words.iter().zip(FACTORS).map(|(word, factor)| word.wrapping_mul(factor));
-        let hash = products.fold(0, u64::wrapping_add);
+        let Self { peer: [high, low], camera, what } = *self;
+        let products = [high, low, camera, what].into_iter().zip(FACTORS);
+        let hash = products
+            .fold(0_u64, |hash, (word, factor)| hash.wrapping_add(word.wrapping_mul(factor)));
         (hash >> HASH_REST) as u32
+    }
+
+    /// Whether it is the same. Word by word: a comparison of all at once is a call.
+    #[inline(always)]
+    pub const fn is(&self, other: &Self) -> bool {
+        self.peer[0] == other.peer[0]
+            && self.peer[1] == other.peer[1]
+            && self.camera == other.camera
+            && self.what == other.what
     }
 
     /// The same without the reason: what a contact is.
     #[must_use]
     pub const fn contact(self) -> Self {
-        Self { what: self.what & Self::INBOUND, ..self }
+        let reason = (Self::INBOUND - 1) << Self::REASON;
+        Self { what: self.what & !reason, ..self }
     }
 
     /// The key of a flow, from what it tells.
@@ -155,24 +161,42 @@ impl FlowKey {
             IpAddr::V4(peer) => peer.to_ipv6_mapped(),
             IpAddr::V6(peer) => peer,
         };
+        Self::of_parts(
+            bytemuck::cast(peer.octets()),
+            mac,
+            port,
+            (direction, protocol, reason as u8),
+        )
+    }
+
+    #[inline(always)]
+    fn of_parts(
+        peer: [u64; 2],
+        mac: Mac,
+        port: u16,
+        (direction, protocol, reason): (Direction, u8, u8),
+    ) -> Self {
         let inbound = if direction == Direction::Inbound { Self::INBOUND } else { 0 };
-        let what = inbound | low8(reason.index());
-        Self { peer: bytemuck::cast(peer.octets()), mac, port, protocol, what, zero: [0; 6] }
+        let reason = (inbound | u64::from(reason)) << Self::REASON;
+        let camera = mac.number() | u64::from(port) << Self::PORT;
+        Self { peer, camera, what: u64::from(protocol) | reason }
     }
 
     /// The camera.
     pub const fn mac(&self) -> Mac {
-        self.mac
+        Mac::from_number(self.camera)
     }
 
     /// Which way its packets go.
     pub const fn direction(&self) -> Direction {
-        if self.what & Self::INBOUND == 0 { Direction::Outbound } else { Direction::Inbound }
+        let is_outbound = self.what >> Self::REASON & Self::INBOUND == 0;
+        if is_outbound { Direction::Outbound } else { Direction::Inbound }
     }
 
     /// Why they pass or are dropped. None if this version has no such reason.
     pub fn reason(&self) -> Option<Reason> {
-        Reason::ALL.get(usize::from(self.what & !Self::INBOUND)).copied()
+        let index = self.what >> Self::REASON & (Self::INBOUND - 1);
+        Reason::ALL.get(usize::try_from(index).ok()?).copied()
     }
 
     /// The peer's address.
@@ -183,13 +207,13 @@ impl FlowKey {
 
     /// The protocol's number.
     pub const fn protocol(&self) -> u8 {
-        self.protocol
+        low8(self.what as usize)
     }
 
     /// The peer's port. Of ICMP and `ICMPv6` the type, and the code in the lower byte. 0 if it is
     /// not known.
     pub const fn port(&self) -> u16 {
-        self.port
+        low16((self.camera >> Self::PORT) as usize)
     }
 }
 
@@ -236,7 +260,8 @@ mod tests {
         let [a, b, c, d] = peer;
         let peer = bytemuck::cast([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]);
         let mac = Mac([0xb0, 0xc5, 0x54, 0x25, 0x5b, 0x0e]);
-        FlowKey { peer, mac, port, protocol: 17, what: 0x80 | 16, zero: [0; 6] }
+        let camera = mac.number() | u64::from(port) << FlowKey::PORT;
+        FlowKey { peer, camera, what: 17 | (FlowKey::INBOUND | 16) << FlowKey::REASON }
     }
 
     #[test]
@@ -245,7 +270,8 @@ mod tests {
         assert_eq!(key.peer(), IpAddr::from([203, 0, 113, 7]));
         assert_eq!((key.protocol(), key.port()), (17, 10_240));
         assert_eq!((key.direction(), key.reason()), (Direction::Inbound, Some(Reason::Inbound)));
-        assert_eq!(FlowKey { what: 0x7f, ..key }.reason(), None);
+        assert_eq!(key.mac(), Mac([0xb0, 0xc5, 0x54, 0x25, 0x5b, 0x0e]));
+        assert_eq!(FlowKey { what: 0x7f << FlowKey::REASON, ..key }.reason(), None);
     }
 
     #[test]

@@ -19,6 +19,20 @@ impl Mac {
         Self(bytemuck::cast(words))
     }
 
+    /// As a number of 48 bits.
+    #[inline(always)]
+    pub const fn number(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+
+    /// Of a number's lower 48 bits.
+    #[inline(always)]
+    pub const fn from_number(number: u64) -> Self {
+        let [a, b, c, d, e, f, ..] = number.to_le_bytes();
+        Self([a, b, c, d, e, f])
+    }
+
     /// Whether this addresses a group of stations; true of broadcast too.
     pub const fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1

@@ -37,10 +37,11 @@ pub(crate) fn note(key: &FlowKey, tally: Tally, now: u64, port: impl FnOnce() ->
     // SAFETY: the kernel returned a pointer to this CPU's element, and nothing else on this CPU
     // uses it while the program runs. Others only copy it.
     unsafe {
-        if (*place).key != *key {
+        if !(*place).key.is(key) {
             replace(place, key, now);
-            if LEDGER.get_ptr(&(*place).key).is_none() {
-                tell::contact(port(), now, &(*place).key);
+            let key = &(*place).key;
+            if LEDGER.get_ptr(key).is_none() {
+                tell::contact(port(), now, key);
             }
         }
         let flow = &mut (*place).flow;

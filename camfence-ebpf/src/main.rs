@@ -94,7 +94,7 @@ fn on_xdp(ctx: &XdpContext, buffers: Buffers) -> Effect {
     let packet = XdpPacket::new(ctx, linear, buffers, camera.unknown());
     let verdict = judge(DIRECTION, &packet, &Maps, camera);
     let case = Case { direction: DIRECTION, camera, verdict, tally: packet.tally() };
-    record(ctx, &linear, port, clock::now(), &case)
+    record(ctx, &linear, port, &case)
 }
 
 #[inline(always)]
@@ -109,13 +109,12 @@ fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
     let packet = TcPacket::new(ctx, camera.unknown());
     let verdict = judge(direction, &packet, &Maps, camera);
     let tally = packet.tally(verdict.payload());
-    let now = clock::now();
-    let effect = record(ctx, &packet, port, now, &Case { direction, camera, verdict, tally });
+    let effect = record(ctx, &packet, port, &Case { direction, camera, verdict, tally });
     if effect == Effect::Pass
         && let Some(at) = event::answer_at(direction, verdict)
         && let Some(mac) = ethernet::camera_mac(&packet, direction)
     {
-        tell::answer(ctx, &packet, (port(), now, mac), at);
+        tell::answer(ctx, &packet, (port(), clock::now(), mac), at);
     }
     effect
 }

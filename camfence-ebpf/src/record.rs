@@ -12,7 +12,7 @@ use camfence_common::{
 
 use crate::{
     capture::{self, Source},
-    ledger, maps, tell,
+    clock, ledger, maps, tell,
 };
 
 /// Whether each verdict is logged. Userspace sets it before loading; the map behind it is
@@ -28,23 +28,23 @@ pub(crate) struct Case<'a> {
     pub(crate) tally: Tally,
 }
 
-/// Counts a frame under its reason and for its flow, at a time, and returns what happens to it. The source
-/// of a stranger's is noted, with its port.
+/// Counts a frame under its reason and for its flow, and returns what happens to it. The source of a
+/// stranger's is noted, with its port.
 #[inline(always)]
 pub(crate) fn record<C: Source, B: Bytes>(
     ctx: &C,
     bytes: &B,
     port: impl Fn() -> u32,
-    now: u64,
     case: &Case<'_>,
 ) -> Effect {
     let Case { direction, camera, verdict, tally } = *case;
     maps::count(camera, direction, verdict.reason_index(), tally);
-    if let Some(key) = FlowKey::of(direction, bytes, verdict) {
-        ledger::note(&key, tally, now, &port);
-    }
+    let now = clock::now();
     if direction == Direction::Outbound {
         maps::see(camera, now);
+    }
+    if let Some(key) = FlowKey::of(direction, bytes, verdict) {
+        ledger::note(&key, tally, now, &port);
     }
     if camera.is(Camera::STRANGERS)
         && direction == Direction::Outbound

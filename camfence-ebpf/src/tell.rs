@@ -17,7 +17,7 @@ use camfence_common::{
     flow::FlowKey,
     mac::Mac,
     packet::{Bytes, MAX_OFFSET},
-    verifier::opaque,
+    verifier::{low16, opaque},
 };
 
 /// What is told. Written here, read by userspace.
@@ -60,7 +60,7 @@ pub(crate) fn answer<B: Bytes>(
 ) {
     let at = at & MAX_OFFSET;
     let Some([length]) = bytes.words::<1>(at + 4) else { return };
-    let Some(len) = u16::from_be(length).checked_sub(UDP_HEADER as u16) else { return };
+    let Some(len) = u16::from_be(length).checked_sub(UDP_HEADER) else { return };
     if len == 0 {
         return;
     }
@@ -68,20 +68,19 @@ pub(crate) fn answer<B: Bytes>(
     tell(Kind::Answer, time, |record: *mut Answer| {
         // From 1 to the most, in a way that the verifier sees.
         let most = opaque(usize::from(len).min(MAX_ANSWER) - 1);
-        let copied = (most & (MAX_ANSWER - 1)) as u32 + 1;
-        let from = (at + UDP_HEADER) as u32;
+        let copied = u32::from(low16(most & (MAX_ANSWER - 1))) + 1;
+        let from = u32::from(low16(at) + UDP_HEADER);
         // SAFETY: `tell` gives room for a record. It is written whole before the kernel copies
         // no more bytes into its last field than that has.
         unsafe {
             (&raw mut (*record).header).write(header);
             (&raw mut (*record).mac).write(mac);
             (&raw mut (*record).len).write(len);
-            let message = &raw mut (*record).message;
-            let words = message.cast::<u64>();
+            let words = (&raw mut (*record).words).cast::<u64>();
             for word in 0..MAX_ANSWER / size_of::<u64>() {
                 words.add(word).write_volatile(0);
             }
-            bpf_skb_load_bytes(ctx.skb.skb.cast(), from, message.cast(), copied) == 0
+            bpf_skb_load_bytes(ctx.skb.skb.cast(), from, words.cast(), copied) == 0
         }
     });
 }

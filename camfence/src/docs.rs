@@ -48,8 +48,8 @@ const DOCUMENTS: [(&str, &[List]); 5] = [
         ],
     ),
     ("docs/doctor.md", &[("checks", checks)]),
-    ("docs/discover.md", &[("signs", signs), ("makers", makers), ("kept", kept)]),
     ("docs/operations.md", &[("events", events)]),
+    ("docs/discover.md", &[("signs", signs), ("makers", makers), ("kept", kept)]),
 ];
 
 fn path(document: &str) -> PathBuf {
@@ -110,6 +110,11 @@ fn checks() -> String {
     table(&["id", "what is looked at, and how bad it is if it is otherwise"], Check::ALL.map(row))
 }
 
+fn events() -> String {
+    let row = |kind: events::Kind| vec![code(kind.name()), kind.about().to_owned()];
+    table(&["event", "what it means"], events::Kind::ALL.map(row))
+}
+
 fn signs() -> String {
     let row = |sign: Sign| vec![code(sign.name), sign.score.to_string(), sign.about.to_owned()];
     table(&["sign", "points", "what it is"], SIGNS.map(row))
@@ -142,11 +147,6 @@ fn kept() -> String {
     ];
     let row = |(what, most): (&str, usize)| vec![what.to_owned(), grouped(most as u64)];
     table(&["of", "at most"], rows.map(row))
-}
-
-fn events() -> String {
-    let row = |kind: events::Kind| vec![code(kind.name()), kind.about().to_owned()];
-    table(&["event", "what it means"], events::Kind::ALL.map(row))
 }
 
 fn presets() -> String {
@@ -216,7 +216,12 @@ fn defaults() -> String {
     let (fence, profile, camera) = (&config.fence, &config.profiles[0], &config.cameras[0]);
     assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
     assert!(profile.allow.is_empty() && camera.addresses.is_empty());
-    assert!(!profile.local.auto && config.metrics.is_none() && config.log.is_none());
+    assert!(
+        !profile.local.auto
+            && config.metrics.is_none()
+            && config.page.is_none()
+            && config.log.is_none()
+    );
     assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
     let dns = match &profile.dns {
         Dns::Pass => "pass",
@@ -299,6 +304,9 @@ fn defaults() -> String {
             "with the one before it, a month of a talkative camera",
         ),
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
+        row("`[page]` `listen`", nothing(), "the same"),
+        row("`token_file`", nothing(), "on loopback only who is on this machine sees the page"),
+        row("`changes`", code(true), "a page is for opening the fence as much as for looking"),
     ];
     table(&["key", "default", "why"], rows)
 }

@@ -43,11 +43,12 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
         if !is_wanted(&event, camera) {
             continue;
         }
-        let printed = match options.json {
-            true => printer.out.print(format_args!("{line}")),
-            false => printer.print(&event),
+        let result = if options.json {
+            printer.out.print(format_args!("{line}"))
+        } else {
+            printer.print(&event)
         };
-        if printed.and_then(|()| printer.out.flush()).is_err() {
+        if result.and_then(|()| printer.out.flush()).is_err() {
             // Nobody reads any more.
             break;
         }

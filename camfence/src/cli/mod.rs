@@ -96,10 +96,10 @@ enum Verb {
     Top,
     /// List the unknown sources that were seen last on ports with a policy for them
     Unknown,
-    /// Listen who is there, and say who looks like a camera
-    Discover(discover::Arguments),
     /// Say what happens: first contacts, drops, unknown sources, openings, ports
     Events(events::Arguments),
+    /// Listen who is there, and say who looks like a camera
+    Discover(discover::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
     /// Capture frames of cameras, each with what became of it
@@ -165,9 +165,9 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Status => status::run(options).await,
         Verb::Top => top::run(options).await,
         Verb::Unknown => unknown::run(options).await,
-        Verb::Discover(arguments) => discover::run(options, arguments).await,
         Verb::Events(arguments) => events::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments).await,
+        Verb::Discover(arguments) => discover::run(options, arguments).await,
         Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,

@@ -21,7 +21,7 @@ use camfence_common::{
 pub const MOST_TOLD: usize = 256;
 
 /// Most flows whose counts are remembered. Others' are part of the rest once, and remembered then.
-pub const MOST_FLOWS: usize = 65_536;
+pub const MOST_FLOWS: usize = 32_768;
 
 /// Whose frames were dropped: a camera's, or without a MAC those of unknown sources.
 pub type Group = (Option<Mac>, Direction, Reason);

@@ -1,20 +1,17 @@
 //! Adding what was found, at a terminal.
 
 use anyhow::Result;
-use camfence_tests::{Camfence, Frame, Mac, home};
+use camfence_tests::{Camfence, Frame, Mac, home, terminal::Terminal};
 use serde_json::json;
 
-use crate::{
-    home::{BOX, Home, ONVIF, PHONE, RTSP, chatter},
-    terminal::Terminal,
-};
+use crate::home::{BOX, Home, ONVIF, PHONE, RTSP, chatter};
 
 const CONFIG: &str = "# mine\n[fence]\ninterfaces = [\"br-cam\"]\nmax_cameras = 64\n";
 
 fn add(home: &Home, camfence: &Camfence<'_>) -> Result<()> {
     let command = camfence.command(["discover", "--for", "1s", "--add"])?;
     let mut terminal = home.amid(&chatter(), || {
-        let mut terminal = Terminal::start(command)?;
+        let mut terminal = Terminal::start(command, 200, 60)?;
         terminal.answer("add which", "1")?;
         Ok(terminal)
     })?;

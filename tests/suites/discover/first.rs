@@ -3,13 +3,12 @@
 use std::{collections::BTreeSet, fs};
 
 use anyhow::{Context as _, Result};
-use camfence_tests::{BpffsRoot, Camfence, Dhcp, Frame, Host, Lab, kernel::has_vlans};
+use camfence_tests::{
+    BpffsRoot, Camfence, Dhcp, Frame, Host, Lab, kernel::has_vlans, terminal::Terminal,
+};
 use serde_json::{Value, json};
 
-use crate::{
-    home::{BOX, Home, NAMED, ONVIF, PHONE, RTSP, RtspServer, chatter},
-    terminal::Terminal,
-};
+use crate::home::{BOX, Home, NAMED, ONVIF, PHONE, RTSP, RtspServer, chatter};
 
 const LISTEN: [&str; 2] = ["--for", "1s"];
 
@@ -109,7 +108,7 @@ fn somebody_at_a_terminal_decides() -> Result<()> {
     let decide = |answer: &str| {
         let command = camfence.command(["init", "--for", "1s"])?;
         home.amid(&chatter(), || {
-            let mut terminal = Terminal::start(command)?;
+            let mut terminal = Terminal::start(command, 200, 60)?;
             let shown = terminal.answer("write this to", answer)?;
             assert!(shown.contains("listening on br-cam: 1 s left"), "{shown}");
             assert!(shown.contains("name = \"front-door\""), "{shown}");

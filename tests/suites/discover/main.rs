@@ -5,5 +5,4 @@ mod first;
 mod home;
 mod hostile;
 mod silent;
-mod terminal;
 mod told;

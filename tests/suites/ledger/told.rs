@@ -179,7 +179,7 @@ fn dns_answers_are_told_as_they_came() -> Result<()> {
             assert_eq!(usize::from(answer.len), message.len());
             assert_eq!(answer.is_cut(), message.len() > MAX_ANSWER);
             assert_eq!(answer.message(), &message[..message.len().min(MAX_ANSWER)]);
-            let rest = &answer.message[answer.message().len()..];
+            let rest = &answer.bytes()[answer.message().len()..];
             ensure!(rest.iter().all(|byte| *byte == 0), "{answer:?}");
         }
     }
