@@ -14,7 +14,7 @@ use camfence::{
 };
 use clap::Args;
 
-use super::{Options, output, progress::Progress};
+use super::{Options, ledger, output, progress::Progress};
 
 /// Sources that are shown and look like nothing in particular; all are in the JSON.
 const MOST_OTHERS: usize = 50;
@@ -96,7 +96,9 @@ pub(super) async fn look(
     interfaces: &[String],
     config: Option<&Config>,
 ) -> anyhow::Result<Discovery> {
-    let inquiry = Inquiry { interfaces, time: listening.time, probe: listening.probe, config };
+    let names = ledger::names(options).await;
+    let Listening { time, probe, .. } = *listening;
+    let inquiry = Inquiry { interfaces, time, probe, config, names: &names };
     let mut line = Progress::new();
     let show = |step| line.say(&said(step, interfaces));
     let found = discover::discover(&options.fence()?, site, &inquiry, show).await;
@@ -192,8 +194,10 @@ pub(super) fn looks(found: &Found) -> String {
 /// Peers elsewhere, those with the most bytes.
 fn talks_to(peers: &[FoundPeer]) -> String {
     let outside: Vec<&FoundPeer> = peers.iter().filter(|peer| !peer.near).collect();
-    let told =
-        outside.iter().take(MOST_PEERS).map(|peer| format!("{} {}", peer.peer, peer.service));
+    let told = outside.iter().take(MOST_PEERS).map(|peer| match &peer.name {
+        Some(name) => format!("{} {}", cut(name), peer.service),
+        None => format!("{} {}", peer.peer, peer.service),
+    });
     with_more(&told.collect::<Vec<_>>(), outside.len())
 }
 

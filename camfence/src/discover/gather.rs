@@ -23,6 +23,7 @@ use crate::{
     config::Config,
     fence::{Fence, FenceError},
     kernel::KernelError,
+    names::NameLine,
     policy::topology::{self, Link, TopologyError},
     telemetry::{
         ledger::{Ledger, Selection},
@@ -44,6 +45,8 @@ pub struct Inquiry<'a> {
     pub probe: bool,
     /// The configuration, if there is one.
     pub config: Option<&'a Config>,
+    /// The names of peers, as far as a daemon knows them.
+    pub names: &'a [NameLine],
 }
 
 /// How far it is.
@@ -118,7 +121,7 @@ pub async fn discover(
     if inquiry.probe {
         ask_for_rtsp(&mut heard, site, &ports, &mut tell).await;
     }
-    let ledger = ledger(fence, inquiry.config);
+    let ledger = ledger(fence, inquiry);
     add_cameras(&mut heard, inquiry.config, ledger.as_ref());
     let mut discovery = Discovery::new(&Material {
         heard: &heard,
@@ -179,11 +182,13 @@ fn add_cameras(heard: &mut Heard, config: Option<&Config>, ledger: Option<&Ledge
     }
 }
 
-fn ledger(fence: &Fence, config: Option<&Config>) -> Option<Ledger> {
+fn ledger(fence: &Fence, inquiry: &Inquiry<'_>) -> Option<Ledger> {
     let contents = fence.ledger().ok()?;
     let nothing = Config::parse(Path::new(""), "").ok()?;
-    let config = config.unwrap_or(&nothing);
-    Some(Ledger::live(&contents, config, Selection::default(), Now::awake()))
+    let config = inquiry.config.unwrap_or(&nothing);
+    let mut ledger = Ledger::live(&contents, config, Selection::default(), Now::awake());
+    ledger.name(inquiry.names);
+    Some(ledger)
 }
 
 /// Listens on a thread of its own, and tells meanwhile how far it is.

@@ -94,6 +94,9 @@ pub struct Found {
 pub struct FoundPeer {
     /// The address.
     pub peer: IpAddr,
+    /// The name by which the camera asked DNS for it, as far as the daemon knows; not there otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Printable>,
     /// What the packets carry.
     #[serde(flatten)]
     pub service: Service,
@@ -237,6 +240,7 @@ fn name_apart(found: &mut [Found], cameras: &BTreeMap<Mac, &str>) {
 fn heard_peer(peer: Peer, [packets, bytes]: [u64; 2]) -> FoundPeer {
     FoundPeer {
         peer: peer.address,
+        name: None,
         service: Service {
             protocol: protocol_name(peer.protocol),
             port: Some(peer.port).filter(|port| *port != 0),
@@ -251,6 +255,7 @@ fn heard_peer(peer: Peer, [packets, bytes]: [u64; 2]) -> FoundPeer {
 fn flow_peer(entry: &Entry) -> FoundPeer {
     FoundPeer {
         peer: entry.peer,
+        name: entry.name.clone(),
         service: entry.service.clone(),
         count: entry.count,
         verdict: Some(entry.verdict),

@@ -1,8 +1,9 @@
 //! Each device is told for what it is.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use camfence_tests::{
-    Frame,
+    Dns, Frame,
+    home::run,
     traffic::{UdpEcho, udp_request},
 };
 use serde_json::json;
@@ -128,6 +129,30 @@ fn a_fence_tells_of_those_that_nobody_hears() -> Result<()> {
         "bytes": 42, "verdict": "drop", "near": false});
     assert_eq!(named["peers"], json!([peer]));
     assert_eq!(named["signs"], json!(["vendor", "cloud port"]));
+    Ok(())
+}
+
+#[test]
+fn a_daemon_tells_the_names() -> Result<()> {
+    let home = Home::new()?;
+    let config = format!(
+        "[fence]\ninterfaces = [\"br-cam\"]\nmax_cameras = 64\n\
+         [[camera]]\nmac = \"{NAMED}\"\nname = \"driveway\"\n"
+    );
+    let camfence = home.configured(&config)?;
+    let _daemon = run(&camfence)?;
+    let reply = Dns::query("p2p.example.net").answer("p2p.example.net", Dns::A, &[203, 0, 113, 7]);
+    let resolver = Frame::from(PHONE).to(NAMED).ipv4("192.168.1.40", "192.168.1.33");
+    home.wire("phone")?.send(&resolver.udp(53, 50_000).payload(reply.bytes()).build())?;
+    let outward = Frame::from(NAMED).to(BOX).ipv4("192.168.1.33", "203.0.113.7").udp(5, 10_240);
+    home.wire("named")?.send(&outward.build())?;
+    let found = camfence.json(["discover", "--for", "1s"])?;
+    let mut peers = of(&found, NAMED)?["peers"].as_array().into_iter().flatten();
+    // Its host refuses the answer, which is to the resolver.
+    let peer = peers.find(|peer| peer["peer"] == "203.0.113.7").context("the cloud")?;
+    assert_eq!((&peer["name"], &peer["verdict"]), (&json!("p2p.example.net"), &json!("drop")));
+    let text = camfence.run(["discover", "--for", "1s"])?.success()?;
+    assert!(text.contains("p2p.example.net udp/10240"), "{text}");
     Ok(())
 }
 
