@@ -316,12 +316,7 @@ fn defaults() -> String {
         ),
     ];
     rows.extend(defaults_of_history(&config));
-    rows.extend([
-        row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
-        row("`[page]` `listen`", nothing(), "the same"),
-        row("`token_file`", nothing(), "on loopback only who is on this machine sees the page"),
-        row("`changes`", code(true), "a page is for opening the fence as much as for looking"),
-    ]);
+    rows.extend(defaults_of_what_is_served());
     table(&["key", "default", "why"], rows)
 }
 
@@ -353,6 +348,16 @@ fn defaults_of_history(config: &Config) -> Vec<Vec<String>> {
             "nothing".to_owned(),
             "the databases are not camfence's to give away",
         ),
+    ]
+}
+
+fn defaults_of_what_is_served() -> [Vec<String>; 4] {
+    let row = |key: &str, value: &str, why: &str| [key, value, why].map(str::to_owned).to_vec();
+    [
+        row("`[metrics]` `listen`", "nothing", "no open port unless asked for"),
+        row("`[page]` `listen`", "nothing", "the same"),
+        row("`token_file`", "nothing", "on loopback only who is on this machine sees the page"),
+        row("`changes`", "`true`", "a page is for opening the fence as much as for looking"),
     ]
 }
 

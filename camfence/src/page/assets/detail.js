@@ -13,7 +13,12 @@ const DAY_EVERY = 15;
 const where = ({ country, network }) =>
   [country, network && `AS${network.asn} ${network.owner}`].filter(Boolean).join(", ") || "–";
 
-const verdict = (entry) => entry.verdict === "pass" ? "passed" : "dropped";
+const verdict = ({ verdict, isAudited }) => {
+  if (verdict === "pass") {
+    return "passed";
+  }
+  return isAudited ? "would drop" : "dropped";
+};
 
 export class Detail {
   constructor() {
@@ -69,7 +74,8 @@ export class Detail {
     if (turn % EVERY === 0) {
       const read = await ledger(mac);
       if (read && mac === this.mac) {
-        this.flows.update(read.entries);
+        const isAudited = camera.mode === "audit";
+        this.flows.update(read.entries.map((entry) => ({ ...entry, isAudited })));
         setText(this.note, note(read));
       }
     }
