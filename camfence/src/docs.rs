@@ -18,6 +18,15 @@ use camfence_common::{
 
 use crate::{
     config::{Config, ConfigError, DEFAULT_LOG_BYTES, Dns, Format, MAX_FILE_BYTES, PRESETS},
+    discover::{
+        fact::MAX_TEXT_BYTES,
+        heard::{
+            MAX_ADDRESSES, MAX_NAMES, MAX_PEERS, MAX_SERVICES, MAX_SOFTWARE, MAX_SOURCES,
+            MAX_SOURCES_PER_PORT,
+        },
+        likeness::{Makes, SIGNS, Sign, VENDORS},
+        listen::SNAP,
+    },
     doctor::Check,
     events,
 };
@@ -26,7 +35,7 @@ use crate::{
 type List = (&'static str, fn() -> String);
 
 /// The documents, and their lists.
-const DOCUMENTS: [(&str, &[List]); 4] = [
+const DOCUMENTS: [(&str, &[List]); 5] = [
     ("README.md", &[("reasons", reasons)]),
     (
         "docs/policy.md",
@@ -40,6 +49,7 @@ const DOCUMENTS: [(&str, &[List]); 4] = [
     ),
     ("docs/doctor.md", &[("checks", checks)]),
     ("docs/operations.md", &[("events", events)]),
+    ("docs/discover.md", &[("signs", signs), ("makers", makers), ("kept", kept)]),
 ];
 
 fn path(document: &str) -> PathBuf {
@@ -103,6 +113,40 @@ fn checks() -> String {
 fn events() -> String {
     let row = |kind: events::Kind| vec![code(kind.name()), kind.about().to_owned()];
     table(&["event", "what it means"], events::Kind::ALL.map(row))
+}
+
+fn signs() -> String {
+    let row = |sign: Sign| vec![code(sign.name), sign.score.to_string(), sign.about.to_owned()];
+    table(&["sign", "points", "what it is"], SIGNS.map(row))
+}
+
+fn makers() -> String {
+    let listed = |wanted: Makes| {
+        let makers = VENDORS.iter().filter(|(_, makes, _)| *makes == wanted);
+        let names = makers.map(|(name, _, site)| format!("{name} ({site})"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let rows = [
+        ("cameras and little else", Makes::Cameras),
+        ("cameras among other things", Makes::CamerasToo),
+    ];
+    table(&["makes", "who"], rows.map(|(what, makes)| vec![what.to_owned(), listed(makes)]))
+}
+
+fn kept() -> String {
+    let rows = [
+        ("sources", MAX_SOURCES),
+        ("sources first heard on one port", MAX_SOURCES_PER_PORT),
+        ("addresses of a source", MAX_ADDRESSES),
+        ("names of a source", MAX_NAMES),
+        ("services of a source", MAX_SERVICES),
+        ("descriptions of a source", MAX_SOFTWARE),
+        ("peers of a source", MAX_PEERS),
+        ("bytes of a text", MAX_TEXT_BYTES),
+        ("bytes of a frame", SNAP),
+    ];
+    let row = |(what, most): (&str, usize)| vec![what.to_owned(), grouped(most as u64)];
+    table(&["of", "at most"], rows.map(row))
 }
 
 fn presets() -> String {
@@ -172,7 +216,12 @@ fn defaults() -> String {
     let (fence, profile, camera) = (&config.fence, &config.profiles[0], &config.cameras[0]);
     assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
     assert!(profile.allow.is_empty() && camera.addresses.is_empty());
-    assert!(!profile.local.auto && config.metrics.is_none() && config.log.is_none());
+    assert!(
+        !profile.local.auto
+            && config.metrics.is_none()
+            && config.page.is_none()
+            && config.log.is_none()
+    );
     assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
     let dns = match &profile.dns {
         Dns::Pass => "pass",
@@ -255,6 +304,9 @@ fn defaults() -> String {
             "with the one before it, a month of a talkative camera",
         ),
         row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
+        row("`[page]` `listen`", nothing(), "the same"),
+        row("`token_file`", nothing(), "on loopback only who is on this machine sees the page"),
+        row("`changes`", code(true), "a page is for opening the fence as much as for looking"),
     ];
     table(&["key", "default", "why"], rows)
 }

@@ -4,6 +4,7 @@
 //! `cargo xtask fuzz` makes the bytes up; every test run repeats those in `corpus`.
 
 mod capture;
+mod discover;
 mod names;
 mod policy;
 mod text;
@@ -11,6 +12,7 @@ mod verdict;
 
 pub use self::{
     capture::capture,
+    discover::discover,
     names::names,
     text::{configuration, language},
     verdict::verdict,
@@ -20,9 +22,10 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its directory in `corpus`.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("capture", capture),
     ("configuration", configuration),
+    ("discover", discover),
     ("language", language),
     ("names", names),
     ("verdict", verdict),

@@ -12,12 +12,14 @@
 //! - [`terminal`]: a program at a terminal, and somebody who types.
 //! - [`cmd`]: the `camfence` binary, run inside a namespace.
 //! - [`home`]: a home with `camfence run` in it.
+//! - [`browser`]: Chromium inside a namespace.
 //!
 //! Everything needs root and a Linux with network namespaces, and touches nothing of the
 //! machine it runs on but temporary directories and namespaces whose names begin with `cf-`.
 
 pub mod addr;
 pub mod bpffs;
+pub mod browser;
 pub mod cmd;
 mod ethtool;
 pub mod frame;

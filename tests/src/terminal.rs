@@ -25,6 +25,8 @@ pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<Shown>>,
+    /// How much it had written when it was answered last.
+    answered: usize,
 }
 
 struct Shown {
@@ -65,7 +67,7 @@ impl Terminal {
                 shown.written.extend_from_slice(&buffer[..length]);
             }
         });
-        Ok(Self { child, keyboard, screen })
+        Ok(Self { child, keyboard, screen, answered: 0 })
     }
 
     /// What is on the screen, line by line.
@@ -106,10 +108,27 @@ impl Terminal {
         self.wait_for(text, |screen| screen.contains(text))
     }
 
-    /// Waits until it has asked something, and answers.
-    pub fn answer(&mut self, question: &str, answer: &str) -> Result<()> {
-        self.shows(question)?;
-        self.press(&format!("{answer}\n"))
+    /// Waits until it has asked something since the last answer, and answers; gives what it wrote
+    /// since then.
+    pub fn answer(&mut self, question: &str, answer: &str) -> Result<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (said, written) = self.said();
+            if said.contains(question) {
+                self.answered = written;
+                self.press(&format!("{answer}\n"))?;
+                return Ok(said);
+            }
+            ensure!(Instant::now() < deadline, "no {question:?} in {said}");
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// What it wrote since the last answer, and how much it wrote in all.
+    fn said(&self) -> (String, usize) {
+        let shown = lock(&self.screen);
+        let said = &shown.written[self.answered..];
+        (String::from_utf8_lossy(said).into_owned(), shown.written.len())
     }
 
     /// Waits until it has ended; gives its exit code, and the screen as it left it.

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// What is fuzzed: the programs in `fuzz/fuzz_targets`.
-pub(crate) const TARGETS: [&str; 5] = ["capture", "configuration", "language", "names", "verdict"];
+pub(crate) const TARGETS: [&str; 6] =
+    ["capture", "configuration", "discover", "language", "names", "verdict"];
 
 const INSTALL: &str = "install cargo-fuzz --version 0.13.2 --locked";
 

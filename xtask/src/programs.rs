@@ -22,12 +22,18 @@ struct Programs {
     needs: bool,
 }
 
-const ALL: [Programs; 2] = [
+const ALL: [Programs; 3] = [
     Programs {
         package: "prometheus",
         names: &["prometheus", "promtool"],
         variable: "CAMFENCE_PROMETHEUS",
         needs: false,
+    },
+    Programs {
+        package: "chromium",
+        names: &["chromium"],
+        variable: "CAMFENCE_CHROMIUM",
+        needs: true,
     },
     Programs { package: "tshark", names: &["tshark"], variable: "CAMFENCE_TSHARK", needs: true },
 ];

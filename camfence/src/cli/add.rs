@@ -26,11 +26,16 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
         name: arguments.name.clone(),
         profile: arguments.profile.clone(),
     };
-    let summary = match change::ask(options, &(&camera).into()).await? {
+    add(options, &camera).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds a camera, and says so.
+pub(super) async fn add(options: &Options, camera: &NewCamera) -> anyhow::Result<()> {
+    let summary = match change::ask(options, &camera.into()).await? {
         Some(summary) => summary,
-        None => (&operations::add(&options.fence()?, &options.config, &camera).await?).into(),
+        None => (&operations::add(&options.fence()?, &options.config, camera).await?).into(),
     };
     let line = format!("added {} ({})", camera.name, camera.mac);
-    change::print(&summary, &line, options.json)?;
-    Ok(ExitCode::SUCCESS)
+    change::print(&summary, &line, options.json)
 }

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use camfence::{
     config::{ConfigError, Problem},
     daemon::{DaemonError, client::ClientError, protocol::Failure},
+    discover::DiscoverError,
     explain::QuestionError,
     fence::FenceError,
+    init::InitError,
     kernel::KernelError,
     operations::OperationError,
     replay::ReplayError,
@@ -69,6 +71,12 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint.clone();
     }
     if let Some(error) = error.downcast_ref::<FenceError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<DiscoverError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<InitError>() {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<QuestionError>() {

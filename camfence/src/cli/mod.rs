@@ -2,21 +2,25 @@
 //! library and prints what came of it.
 
 mod add;
+mod adding;
 mod capture;
 mod change;
 mod check;
 mod close;
+mod discover;
 mod doctor;
 mod down;
 mod events;
 mod explain;
 mod failure;
 mod generate;
+mod init;
 mod ledger;
 mod list;
 mod open;
 mod output;
 mod progress;
+mod prompt;
 mod reload;
 mod remove;
 mod replay;
@@ -66,6 +70,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Write a first configuration, from what is found
+    Init(init::Arguments),
     /// Put the fence up, serve metrics and the other verbs, and stay
     Run,
     /// Put the fence up and exit; it stays
@@ -92,6 +98,8 @@ enum Verb {
     Unknown,
     /// Say what happens: first contacts, drops, unknown sources, openings, ports
     Events(events::Arguments),
+    /// Listen who is there, and say who looks like a camera
+    Discover(discover::Arguments),
     /// List whom cameras talked to
     Ledger(ledger::Arguments),
     /// Capture frames of cameras, each with what became of it
@@ -144,6 +152,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
     match verb {
+        Verb::Init(arguments) => init::run(options, arguments).await,
         Verb::Run => run::run(options).await,
         Verb::Up(arguments) => up::run(options, arguments).await,
         Verb::Down => down::run(options).await,
@@ -158,6 +167,7 @@ async fn carry_out(verb: &Verb, options: &Options) -> anyhow::Result<ExitCode> {
         Verb::Unknown => unknown::run(options).await,
         Verb::Events(arguments) => events::run(options, arguments).await,
         Verb::Ledger(arguments) => ledger::run(options, arguments).await,
+        Verb::Discover(arguments) => discover::run(options, arguments).await,
         Verb::Capture(arguments) => capture::run(options, arguments).await,
         Verb::Check => check::run(options),
         Verb::Doctor => doctor::run(options).await,

@@ -23,8 +23,15 @@ impl Progress {
 
     pub(crate) fn show(&mut self, frames: u64) {
         let since = self.shown.unwrap_or(self.started);
-        if self.terminal && since.elapsed() >= EVERY {
-            eprint!("\r{frames} frames");
+        if since.elapsed() >= EVERY {
+            self.say(&format!("{frames} frames"));
+        }
+    }
+
+    /// Shows a line in the place of the last one.
+    pub(crate) fn say(&mut self, line: &str) {
+        if self.terminal {
+            eprint!("\r\x1b[K{line}");
             self.shown = Some(Instant::now());
         }
     }

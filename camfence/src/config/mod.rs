@@ -61,6 +61,8 @@ pub struct Config {
     pub log: Option<DenyLog>,
     /// `[metrics]`; without it nothing listens.
     pub metrics: Option<Metrics>,
+    /// `[page]`; without it there is none.
+    pub page: Option<Page>,
 }
 
 impl Profile {
@@ -357,6 +359,17 @@ impl Format {
 pub struct Metrics {
     /// Where it listens.
     pub listen: SocketAddr,
+}
+
+/// The page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file with the token that opens it, an absolute path. Without one the address is loopback.
+    pub token_file: Option<PathBuf>,
+    /// Whether the fence can be changed on it.
+    pub changes: bool,
 }
 
 impl Config {

@@ -34,6 +34,7 @@ pub(super) struct RawConfig {
     pub(super) ledger: Table<RawLedger>,
     pub(super) log: Option<Table<RawLog>>,
     pub(super) metrics: Option<Table<RawMetrics>>,
+    pub(super) page: Option<Table<RawPage>>,
 }
 
 /// `[fence]`.
@@ -108,6 +109,15 @@ pub(super) struct RawLog {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMetrics {
     pub(super) listen: Text,
+}
+
+/// `[page]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPage {
+    pub(super) listen: Text,
+    pub(super) token_file: Option<Text>,
+    pub(super) changes: Option<bool>,
 }
 
 /// Reads the text of a file. Stops at the first mistake: what follows one is guesswork.

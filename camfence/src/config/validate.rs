@@ -5,6 +5,7 @@ mod allowance;
 mod camera;
 mod dns;
 mod fence;
+mod listen;
 mod log;
 mod network;
 mod profile;
@@ -19,9 +20,9 @@ pub use self::{
     dns::read_name,
 };
 use super::{
-    Config, Metrics, Problem,
+    Config, Problem,
     error::{Lines, quoted},
-    raw::{RawConfig, RawMetrics, Text},
+    raw::{RawConfig, Text},
     suggest::closest,
 };
 
@@ -40,12 +41,14 @@ pub(super) fn validate(path: &Path, raw: RawConfig, lines: &Lines) -> Result<Con
     let ledger = check.ledger(&raw.ledger.0);
     let log = raw.log.and_then(|log| check.log(&log.0));
     let metrics = raw.metrics.and_then(|metrics| check.metrics(&metrics.0));
+    let page = raw.page.and_then(|page| check.page(&page.0));
     let mut problems = check.problems;
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.line);
         return Err(problems);
     }
-    Ok(Config { path: path.to_owned(), fence, profiles, cameras, interfaces, ledger, log, metrics })
+    let path = path.to_owned();
+    Ok(Config { path, fence, profiles, cameras, interfaces, ledger, log, metrics, page })
 }
 
 /// The walk through the raw configuration. After a mistake it goes on with a stand-in.
@@ -62,17 +65,6 @@ impl Check<'_> {
 
     fn line(&self, text: &Text) -> usize {
         self.lines.line(text.span().start)
-    }
-
-    fn metrics(&mut self, raw: &RawMetrics) -> Option<Metrics> {
-        let written = raw.listen.as_ref();
-        if let Ok(listen) = written.parse() {
-            return Some(Metrics { listen });
-        }
-        let what = format!("{} is not an address to listen on", quoted(written));
-        let hint = "write an IP address and a port, like 127.0.0.1:9477 or [::1]:9477";
-        self.report(raw.listen.span(), Problem::new(what, hint));
-        None
     }
 
     /// A [`suggestion`] from names that may be many. To compare with all of them takes long for a

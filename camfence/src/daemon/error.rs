@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr};
 use thiserror::Error;
 
 use super::{privileges::PrivilegeError, socket::SocketError};
-use crate::operations::OperationError;
+use crate::{operations::OperationError, page::session::DoorError};
 
 /// The daemon cannot serve.
 #[derive(Debug, Error)]
@@ -24,6 +24,17 @@ pub enum DaemonError {
         /// Why not.
         source: io::Error,
     },
+    /// The page cannot be served.
+    #[error("cannot serve the page at {listen}: {source}")]
+    Page {
+        /// Where it was to be.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nobody could sign in on the page.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// More privileges than needed cannot be given up.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
@@ -47,6 +58,13 @@ impl DaemonError {
             Self::Metrics { .. } => {
                 Some("it must be an address of this machine: [metrics] listen = …".into())
             }
+            Self::Page { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                Some("choose another port: [page] listen = \"127.0.0.1:9478\"".into())
+            }
+            Self::Page { .. } => {
+                Some("it must be an address of this machine: [page] listen = …".into())
+            }
+            Self::Door(error) => error.hint(),
             Self::Signals(_) | Self::Privileges(_) => None,
             Self::Crashed => {
                 Some("the log has the details; this is a bug, please report it".into())

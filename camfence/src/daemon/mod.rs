@@ -9,6 +9,7 @@ mod error;
 mod follow_log;
 mod listen;
 mod notify;
+mod page;
 mod privileges;
 pub mod protocol;
 mod reading;
@@ -38,7 +39,7 @@ use self::{
     notify::Manager,
     reading::Sources,
     server::{Asked, Server},
-    shell::{Shell, Told},
+    shell::{Listening, Shell, Told},
     socket::Socket,
     state::{Ending, Input, Signal},
     unfenced::Unfenced,
@@ -62,8 +63,12 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
         Some(metrics) => Some(bind_metrics(metrics.listen).await?),
         None => None,
     };
+    let page = match &config.page {
+        Some(page) => Some(page::Opened::new(page).await?),
+        None => None,
+    };
     privileges::reduce(root)?;
-    let listen = config.metrics.map(|metrics| metrics.listen);
+    let listen = Listening::of(&config);
     let (live, live_config) = watch::channel(Arc::new(config));
     let (unfenced, live_unfenced) = watch::channel(Unfenced::default());
     let (sources, changed) = (Sources::default(), Arc::new(Notify::new()));
@@ -80,11 +85,15 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     ];
     if let Some(listener) = metrics {
         let hub = sources.hub.clone();
-        let source = shell::Source::new(fence.clone(), live_config, live_unfenced, hub);
+        let source = shell::Source::new(fence.clone(), live_config.clone(), live_unfenced, hub);
         tasks.push(tokio::spawn(telemetry::http::serve(listener, source)));
     }
 
     let (send, requests) = mpsc::channel(server::MAX_CONNECTIONS as usize);
+    if let Some(page) = page {
+        let source = page::Source::new(fence.clone(), live_config, send.clone(), sources.clone());
+        tasks.push(tokio::spawn(page.serve(source)));
+    }
     let server = Server::new(config_path.into(), send, sources.clone());
     let serving = tokio::spawn(server.clone().serve(socket));
     let interfaces = Watch::new();

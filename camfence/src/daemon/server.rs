@@ -126,12 +126,19 @@ impl Server {
         if let Some(lines) = self.sources.lines(&envelope.request) {
             return Ok(Reply::Lines(lines));
         }
-        let gone = || Failure::new("the daemon is ending", "try again");
-        let (answer, response) = oneshot::channel();
-        let asked = Asked { request: envelope.request, answer };
-        self.requests.send(asked).await.map_err(|_| gone())?;
-        response.await.map(Reply::One).map_err(|_| gone())
+        ask(&self.requests, envelope.request).await.map(Reply::One)
     }
+}
+
+/// Hands a request to the daemon, and waits for the answer.
+pub(super) async fn ask(
+    requests: &mpsc::Sender<Asked>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let gone = || Failure::new("the daemon is ending", "try again");
+    let (answer, response) = oneshot::channel();
+    requests.send(Asked { request, answer }).await.map_err(|_| gone())?;
+    response.await.map_err(|_| gone())
 }
 
 /// Writes lines for as long as the peer reads them, and gives the place in which peers are listened to

@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, HashSet},
     future, mem,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -28,7 +27,7 @@ use super::{
     unfenced::Unfenced,
 };
 use crate::{
-    config::Config,
+    config::{Config, Metrics, Page},
     events::{Event, Hub, Kind},
     fence::{Demand, Fence, Followed, Memory},
     operations::{self, Done, OperationError},
@@ -82,7 +81,7 @@ pub(super) struct Shell {
     answers: HashMap<RequestId, oneshot::Sender<Response>>,
     next_id: RequestId,
     live: watch::Sender<Arc<Config>>,
-    listen: Option<SocketAddr>,
+    listening: Listening,
     not_up: Option<OperationError>,
     is_up: bool,
     /// When it was heard that interfaces changed, if nobody has looked since.
@@ -100,13 +99,27 @@ pub(super) struct Told {
     pub(super) changed: Arc<Notify>,
 }
 
+/// What is served where until the daemon starts again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listening {
+    metrics: Option<Metrics>,
+    page: Option<Page>,
+}
+
+impl Listening {
+    /// As a configuration says.
+    pub(super) fn of(config: &Config) -> Self {
+        Self { metrics: config.metrics, page: config.page.clone() }
+    }
+}
+
 impl Shell {
     /// With the configuration that the metrics are read by, and where they are served.
     pub(super) fn new(
         fence: Fence,
         config_path: PathBuf,
         live: watch::Sender<Arc<Config>>,
-        listen: Option<SocketAddr>,
+        listening: Listening,
         unfenced: watch::Sender<Unfenced>,
         told: Told,
     ) -> Self {
@@ -118,7 +131,7 @@ impl Shell {
             answers: HashMap::new(),
             next_id: 0,
             live,
-            listen,
+            listening,
             not_up: None,
             is_up: false,
             noticed: None,
@@ -252,9 +265,8 @@ impl Shell {
         for notice in &summary.notices {
             warn!("{notice}");
         }
-        let listen = config.metrics.map(|metrics| metrics.listen);
-        if listen != self.listen {
-            warn!("[metrics] listen has changed: restart camfence run to serve metrics there");
+        if Listening::of(&config) != self.listening {
+            warn!("[metrics] or [page] has changed: restart camfence run to serve them so");
         }
         let config = Arc::new(config);
         let before = self.live.send_replace(Arc::clone(&config));

@@ -121,6 +121,11 @@ impl Hub {
         (remembered.cloned().collect(), Listening(self.0.live.subscribe()))
     }
 
+    /// The last that are remembered, at most so many, the last first.
+    pub fn last(&self, most: usize) -> Vec<Arc<Event>> {
+        self.state().remembered.iter().rev().take(most).cloned().collect()
+    }
+
     /// Has drops be told.
     pub fn want_drops(&self) -> WantsDrops {
         if self.0.drops.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -204,6 +209,7 @@ mod tests {
         (0..3).for_each(|_| hub.tell(event(Kind::Up)));
         let (before, mut listening) = hub.listen(1);
         assert_eq!(numbers(&before), [2, 3]);
+        assert_eq!(numbers(&hub.last(2)), [3, 2]);
         hub.tell(event(Kind::Down));
         let Some(Heard::Event(heard)) = listening.next().await else { panic!("nothing") };
         assert_eq!((heard.seq, heard.event), (4, Kind::Down));

@@ -157,6 +157,7 @@ impl<'a> Case<'a> {
             ledger: Ledger::default(),
             log: None,
             metrics: None,
+            page: None,
         };
         // Shorter lists than those that were compiled before.
         let tables: CompiledPolicy = compile(&config, &Surroundings::default()).ok()?;

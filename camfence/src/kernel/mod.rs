@@ -14,6 +14,7 @@
 //! - [`capture`] takes the frames that programs tell of while somebody captures,
 //! - [`canary`] tries whether the attached programs enforce,
 //! - [`features`], [`neighbours`], [`offload`], [`flowtables`] and [`hooks`] see what `doctor` looks at,
+//!   and `routes` what `init` does,
 //! - [`runner`] runs single frames through the programs without an interface.
 
 mod batch;
@@ -38,6 +39,7 @@ pub mod object;
 pub mod offload;
 pub mod query;
 pub mod root;
+mod routes;
 pub mod runner;
 
 pub use error::KernelError;

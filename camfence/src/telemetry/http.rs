@@ -1,6 +1,6 @@
-//! Serves the metrics over HTTP: to few, for a short time, in reply to small requests.
+//! Serves the metrics over HTTP.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::future::Future;
 
 use axum::{
     Router,
@@ -9,36 +9,10 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::spawn_blocking,
-    time::{sleep, timeout},
-};
-use tracing::{debug, warn};
+use tokio::{net::TcpListener, task::spawn_blocking};
 
 use super::metrics::{Format, Snapshot};
-use crate::admission::{Places, Served};
-
-/// Connections that there are at once.
-pub const MAX_CONNECTIONS: usize = 16;
-
-/// How long a client may take to send its request.
-pub const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long a connection may last.
-pub const CONNECTION_PATIENCE: Duration = Duration::from_secs(20);
-
-/// Longest request line and headers together, in bytes.
-pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
-
-/// How long to leave a socket alone that cannot accept: most likely no file descriptor is free.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::{admission::Served, http};
 
 /// What the metrics are read from.
 pub trait Source: Clone + Send + Sync + 'static {
@@ -48,36 +22,8 @@ pub trait Source: Clone + Send + Sync + 'static {
 
 /// Serves `/metrics` until dropped.
 pub async fn serve<S: Source>(listener: TcpListener, source: S) {
-    let mut places = Places::new(Arc::new(Semaphore::new(MAX_CONNECTIONS)));
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let source = source.clone();
-                let admitted = places.admit(|served| async move {
-                    let app = router(Scrape { source, served });
-                    // Whoever is too slow is cut off.
-                    let _ = timeout(CONNECTION_PATIENCE, converse(stream, app)).await;
-                });
-                admitted.await;
-            }
-            Err(error) => {
-                warn!("cannot accept on the metrics socket: {error}");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn converse(stream: TcpStream, app: Router) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_PATIENCE)
-        .max_buf_size(MAX_REQUEST_BYTES)
-        .keep_alive(false);
-    let service = TowerToHyperService::new(app);
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-        debug!("a client of the metrics went away: {error}");
-    }
+    let app = |_, served| router(Scrape { source: source.clone(), served });
+    http::serve(listener, "metrics", app).await;
 }
 
 /// What a connection asks, and whether it is being answered.

@@ -11,9 +11,11 @@ const SERVER_PORT_V6: u16 = 547;
 const CLIENT_PORT_V6: u16 = 546;
 
 /// Options of DHCP, by number.
+const HOSTNAME: u8 = 12;
 const REQUESTED_ADDRESS: u8 = 50;
 const MESSAGE_TYPE: u8 = 53;
 const SERVER: u8 = 54;
+const VENDOR_CLASS: u8 = 60;
 const END: u8 = 255;
 
 /// A DHCP message.
@@ -70,6 +72,16 @@ impl Dhcp {
         server: impl Literal<Ipv4Addr>,
     ) -> Self {
         Self::server(client.value(), 5, address.value(), server.value())
+    }
+
+    /// The client says its name.
+    pub fn hostname(self, name: impl AsRef<[u8]>) -> Self {
+        self.option(HOSTNAME, name)
+    }
+
+    /// The client says what it is.
+    pub fn vendor_class(self, class: impl AsRef<[u8]>) -> Self {
+        self.option(VENDOR_CLASS, class)
     }
 
     /// Claims another length of the client's hardware address.

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, CAM, GOOD, fails, is_calm};
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 21] = [
     "run", "up", "down", "reload", "add", "remove", "open", "close", "list", "status", "unknown",
-    "events", "ledger", "check", "doctor", "explain", "replay",
+    "events", "ledger", "top", "capture", "discover", "init", "check", "doctor", "explain",
+    "replay",
 ];
 
 fn plain(arguments: &[&str]) -> Result<(Option<i32>, String, String)> {

@@ -109,6 +109,7 @@ fn wrong_type(message: &str, found: &str) -> Option<Problem> {
     let (_, expected) = message.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
     let (wanted, hint) = match expected {
         "a string" => ("text", "put the value in double quotes"),
+        "a boolean" => ("true or false", "write true or false, without quotes"),
         "i64" => ("a whole number", "write digits only, without quotes, like 1024"),
         "a sequence" if found.starts_with('[') => {
             ("a list", "each one starts with two brackets, like [[camera]]")

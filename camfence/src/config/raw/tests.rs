@@ -41,10 +41,17 @@ fn reads_every_key_there_is() {
         unknown = "nvr"
         [metrics]
         listen = "127.0.0.1:9477"
+        [page]
+        listen = "[::]:9478"
+        token_file = "/etc/camfence/page.token"
+        changes = false
     "#;
     let raw = parse(text, &Lines::new(text)).unwrap();
     assert_eq!(raw.camera[0].0.name.as_ref(), "driveway");
     assert_eq!(raw.metrics.unwrap().0.listen.as_ref(), "127.0.0.1:9477");
+    let page = raw.page.unwrap().0;
+    assert_eq!(page.token_file.unwrap().as_ref(), "/etc/camfence/page.token");
+    assert_eq!((page.listen.as_ref().as_str(), page.changes), ("[::]:9478", Some(false)));
     let dns: Vec<_> = raw.profile.values().map(|profile| profile.0.dns.as_ref()).collect();
     assert!(matches!(dns[0].unwrap().as_ref(), RawDns::Names(names) if names.len() == 1));
     assert!(matches!(dns[1].unwrap().as_ref(), RawDns::Word(word) if word == "deny"));

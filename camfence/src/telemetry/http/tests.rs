@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
 
 use axum::http::HeaderValue;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use super::*;
-use crate::{events::hub::Counts, fence::Standing};
+use crate::{events::hub::Counts, fence::Standing, http::MAX_REQUEST_BYTES};
 
 #[derive(Clone)]
 struct Fake(Result<(), String>);
