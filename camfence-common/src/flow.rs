@@ -261,7 +261,7 @@ mod tests {
         let peer = bytemuck::cast([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]);
         let mac = Mac([0xb0, 0xc5, 0x54, 0x25, 0x5b, 0x0e]);
         let camera = mac.number() | u64::from(port) << FlowKey::PORT;
-        FlowKey { peer, camera, what: 17 | (FlowKey::INBOUND | 16) << FlowKey::REASON }
+        FlowKey { peer, camera, what: 0x11 | (FlowKey::INBOUND | 0x10) << FlowKey::REASON }
     }
 
     #[test]
