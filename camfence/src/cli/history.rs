@@ -89,7 +89,7 @@ fn bar(number: u64, most: u64) -> String {
     let eighths = usize::try_from(eighths).unwrap_or_default();
     let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
     let bar = "█".repeat(eighths / 8) + rest;
-    format!("{bar:<width$}", width = BAR)
+    format!("{bar:<BAR$}")
 }
 
 /// When a bucket begins, as exactly as it is long.
