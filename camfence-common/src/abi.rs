@@ -114,36 +114,37 @@ pub struct State {
 
 /// Key of the live camera map: a registered MAC, or the unknown sources of a port.
 ///
-/// Eight bytes, of which the last two tell which of them it is. They are one number, so that a program
-/// writes them at once: the kernel, which hashes them by larger pieces than a MAC's, would else wait.
+/// One number, so that a program writes it at once: the kernel hashes larger pieces than a MAC is read in,
+/// and would have to wait for them to come together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct Key(u64);
 
 impl Key {
-    const MAC: u8 = 0;
-    const PORT: u8 = 1;
+    /// Above a MAC's 48 bits: what it is a key of.
+    const KIND: u32 = 48;
+    const MAC: u64 = 0;
+    const PORT: u64 = 0x100;
 
     /// The key of a MAC.
     #[inline(always)]
     pub const fn of_mac(mac: Mac) -> Self {
-        let [a, b, c, d, e, f] = mac.0;
-        Self(u64::from_ne_bytes([a, b, c, d, e, f, 0, Self::MAC]))
+        Self(mac.number() | Self::MAC << Self::KIND)
     }
 
     /// The key of the unknown sources of a port, by its interface index.
     #[inline(always)]
     pub const fn of_port(ifindex: u32) -> Self {
-        let [a, b, c, d] = ifindex.to_ne_bytes();
-        Self(u64::from_ne_bytes([a, b, c, d, 0, 0, 0, Self::PORT]))
+        Self(ifindex as u64 | Self::PORT << Self::KIND)
     }
 
     /// Whose key it is. None if this version never writes such a one.
     pub const fn subject(self) -> Option<Subject> {
-        match self.0.to_ne_bytes() {
-            [a, b, c, d, e, f, 0, Self::MAC] => Some(Subject::Camera(Mac([a, b, c, d, e, f]))),
-            [a, b, c, d, _, _, 0, Self::PORT] => {
-                Some(Subject::Strangers(u32::from_ne_bytes([a, b, c, d])))
+        match self.0 >> Self::KIND {
+            Self::MAC => Some(Subject::Camera(Mac::from_number(self.0))),
+            Self::PORT => {
+                let [a, b, c, d, ..] = self.0.to_le_bytes();
+                Some(Subject::Strangers(u32::from_le_bytes([a, b, c, d])))
             }
             _ => None,
         }

@@ -13,7 +13,6 @@ use crate::{
     packet::{Bytes, join64},
     reason::{Direction, Reason},
     verdict::Verdict,
-    verifier::{low8, low16},
     wire::{ethernet::camera_mac, extension::Family, ipv6},
 };
 
@@ -207,13 +206,14 @@ impl FlowKey {
 
     /// The protocol's number.
     pub const fn protocol(&self) -> u8 {
-        low8(self.what as usize)
+        self.what.to_le_bytes()[0]
     }
 
     /// The peer's port. Of ICMP and `ICMPv6` the type, and the code in the lower byte. 0 if it is
     /// not known.
     pub const fn port(&self) -> u16 {
-        low16((self.camera >> Self::PORT) as usize)
+        let [.., low, high] = self.camera.to_le_bytes();
+        u16::from_le_bytes([low, high])
     }
 }
 
@@ -261,7 +261,7 @@ mod tests {
         let peer = bytemuck::cast([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]);
         let mac = Mac([0xb0, 0xc5, 0x54, 0x25, 0x5b, 0x0e]);
         let camera = mac.number() | u64::from(port) << FlowKey::PORT;
-        FlowKey { peer, camera, what: 17 | (FlowKey::INBOUND | 16) << FlowKey::REASON }
+        FlowKey { peer, camera, what: 0x11 | (FlowKey::INBOUND | 0x10) << FlowKey::REASON }
     }
 
     #[test]

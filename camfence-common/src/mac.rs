@@ -22,15 +22,15 @@ impl Mac {
     /// As a number of 48 bits.
     #[inline(always)]
     pub const fn number(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+        let mac = self.0;
+        u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0])
     }
 
     /// Of a number's lower 48 bits.
     #[inline(always)]
     pub const fn from_number(number: u64) -> Self {
-        let [a, b, c, d, e, f, ..] = number.to_le_bytes();
-        Self([a, b, c, d, e, f])
+        let mac = number.to_le_bytes();
+        Self([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]])
     }
 
     /// Whether this addresses a group of stations; true of broadcast too.

@@ -18,8 +18,12 @@ fn openings_are_told_and_how_they_end() -> Result<()> {
     let closed = scene.wait_for("end", by_deadline)?;
     assert_eq!((&closed["event"], &closed["camera"]), (&"closed".into(), &"driveway".into()));
     let events = scene.events(&["--camera", "driveway"])?;
+    // A machine has something to say to its neighbours now and then, too.
+    let is_opening =
+        |event: &&serde_json::Value| event["event"] == "opened" || event["event"] == "closed";
     let said: Vec<_> = events
         .iter()
+        .filter(is_opening)
         .map(|event| (event["event"].as_str(), event["seconds"].as_f64(), event["by"].as_str()))
         .collect();
     let expected = [
