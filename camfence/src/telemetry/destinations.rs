@@ -22,7 +22,7 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-use super::{ledger::Service, metrics::verdict};
+use super::ledger::Service;
 use crate::history::books::{FlowBase, new_packets};
 
 /// Destinations of a camera that have series.
@@ -221,7 +221,7 @@ fn encode_family(
             ("destination", &peer),
             ("protocol", &service.protocol),
             ("port", &port),
-            ("verdict", verdict(reason)),
+            ("verdict", reason.effect().name()),
             ("reason", reason.name()),
         ];
         let mut series = family.encode_family(&labels)?;
