@@ -68,6 +68,15 @@ struct Place {
     base: FlowBase,
 }
 
+/// What a ledger has of a camera.
+#[derive(Debug, Default)]
+struct Outside {
+    /// Flows that have a place.
+    known: HashMap<FlowKey, Flow>,
+    /// Those that have none; left out while there is no place for another.
+    others: HashMap<FlowKey, Flow>,
+}
+
 impl Destinations {
     /// Adds what a ledger has, which was read at a time of its clock, for the cameras that are registered.
     pub fn add(
@@ -78,18 +87,39 @@ impl Destinations {
     ) {
         let most = most_of_each(cameras.len());
         self.cameras.retain(|mac, _| cameras.contains(mac));
-        for places in self.cameras.values_mut() {
-            places.shorten(most);
+        for mac in cameras {
+            self.cameras.entry(*mac).or_default().shorten(most);
         }
         let mut free = MOST - self.cameras.values().map(|places| places.taken.len()).sum::<usize>();
-        for (mac, mut flows) in outside(flows, cameras) {
-            let places = self.cameras.entry(mac).or_default();
-            places.count(&mut flows, self.read);
+        for (mac, outside) in self.outside(flows, most, clock) {
+            let Some(places) = self.cameras.get_mut(&mac) else { continue };
+            places.count(&outside.known, self.read);
             let before = places.taken.len();
-            places.let_in(flows, most.min(before + free), clock);
+            places.let_in(outside.others, most.min(before + free), clock);
             free -= places.taken.len() - before;
         }
         self.read = u64::try_from(clock.as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    /// The flows of each camera that are judged by where they go, as series count them.
+    fn outside(
+        &self,
+        flows: &BTreeMap<FlowKey, Flow>,
+        most: usize,
+        clock: Duration,
+    ) -> BTreeMap<Mac, Outside> {
+        let mut cameras = BTreeMap::<Mac, Outside>::new();
+        for (key, flow) in flows {
+            let Some(key) = series_key(key) else { continue };
+            let Some(places) = self.cameras.get(&key.mac()) else { continue };
+            let of_camera = cameras.entry(key.mac()).or_default();
+            if places.taken.contains_key(&key) {
+                join(&mut of_camera.known, key, flow);
+            } else if places.may_change(most, clock) {
+                join(&mut of_camera.others, key, flow);
+            }
+        }
+        cameras
     }
 
     /// What the series say.
@@ -100,11 +130,11 @@ impl Destinations {
 }
 
 impl Places {
-    /// Takes those that have a place out of the flows, and counts them.
-    fn count(&mut self, flows: &mut HashMap<FlowKey, Flow>, read: u64) {
+    /// Counts what came of flows that have a place since the ledger was read.
+    fn count(&mut self, flows: &HashMap<FlowKey, Flow>, read: u64) {
         for (key, place) in &mut self.taken {
-            let Some(flow) = flows.remove(key) else { continue };
-            let (new, base) = new_packets(&flow, Some(place.base), read);
+            let Some(flow) = flows.get(key) else { continue };
+            let (new, base) = new_packets(flow, Some(place.base), read);
             place.sum.add(new);
             place.base = base;
             place.last = place.last.max(flow.last);
@@ -114,11 +144,10 @@ impl Places {
     /// Gives free places, up to so many, to those of the others with the most frames. Without one, the
     /// first that was seen later takes the place of the one that was seen least recently.
     fn let_in(&mut self, others: HashMap<FlowKey, Flow>, most: usize, clock: Duration) {
-        let free = most.saturating_sub(self.taken.len());
-        let may_change = clock.saturating_sub(self.changed) >= KEPT;
-        if others.is_empty() || free == 0 && !may_change {
+        if others.is_empty() || !self.may_change(most, clock) {
             return;
         }
+        let free = most.saturating_sub(self.taken.len());
         let mut others: Vec<_> = others.into_iter().collect();
         others.sort_unstable_by_key(|(key, flow)| (Reverse(flow.tally.packets), *key));
         if free > 0 {
@@ -132,6 +161,11 @@ impl Places {
             self.taken.insert(key, flow.into());
             self.changed = clock;
         }
+    }
+
+    /// Whether there is a place for another.
+    fn may_change(&self, most: usize, clock: Duration) -> bool {
+        self.taken.len() < most || clock.saturating_sub(self.changed) >= KEPT
     }
 
     /// Leaves no more than so many, those seen last.
@@ -161,19 +195,8 @@ fn most_of_each(cameras: usize) -> usize {
     (MOST / cameras.max(1)).clamp(1, MOST_OF_A_CAMERA)
 }
 
-/// The flows of each camera that are judged by where they go.
-fn outside(
-    flows: &BTreeMap<FlowKey, Flow>,
-    cameras: &BTreeSet<Mac>,
-) -> BTreeMap<Mac, HashMap<FlowKey, Flow>> {
-    let mut outside = BTreeMap::<Mac, HashMap<FlowKey, Flow>>::new();
-    for (key, flow) in flows {
-        let is_meant = key.reason().is_some_and(is_told) && cameras.contains(&key.mac());
-        let Some(key) = is_meant.then(|| series_key(key)).flatten() else { continue };
-        let known = outside.entry(key.mac()).or_default().entry(key);
-        known.and_modify(|known| known.join(flow)).or_insert(*flow);
-    }
-    outside
+fn join(flows: &mut HashMap<FlowKey, Flow>, key: FlowKey, flow: &Flow) {
+    flows.entry(key).and_modify(|known| known.join(flow)).or_insert(*flow);
 }
 
 const fn is_told(reason: Reason) -> bool {
@@ -181,11 +204,14 @@ const fn is_told(reason: Reason) -> bool {
 }
 
 /// What flows have in common that are counted by one series: of what has no ports, the number there
-/// instead is left out. None if this version does not know its reason.
+/// instead is left out. None if they have none.
 fn series_key(key: &FlowKey) -> Option<FlowKey> {
+    let reason = key.reason().filter(|reason| is_told(*reason))?;
     let has_ports = matches!(Protocol(key.protocol()), Protocol::TCP | Protocol::UDP);
-    let service = (key.protocol(), if has_ports { key.port() } else { 0 });
-    Some(FlowKey::new(key.mac(), key.direction(), key.peer(), service, key.reason()?))
+    if has_ports {
+        return Some(*key);
+    }
+    Some(FlowKey::new(key.mac(), key.direction(), key.peer(), (key.protocol(), 0), reason))
 }
 
 /// Writes the series of those cameras that have a name.
