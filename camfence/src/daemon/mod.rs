@@ -8,6 +8,7 @@ pub mod client;
 mod error;
 mod follow_log;
 mod listen;
+mod metrics;
 mod notify;
 mod page;
 mod privileges;
@@ -87,7 +88,7 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     if let Some(listener) = metrics {
         let hub = sources.hub.clone();
         let (config, history) = (live_config.clone(), history.clone());
-        let source = shell::Source::new(fence.clone(), config, live_unfenced, hub, history);
+        let source = metrics::Source::new(fence.clone(), config, live_unfenced, hub, history);
         tasks.push(tokio::spawn(telemetry::http::serve(listener, source)));
     }
 

@@ -11,7 +11,7 @@ use std::{
 use camfence_common::mac::Mac;
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, Notify, oneshot, watch},
+    sync::{Notify, oneshot, watch},
     task::{JoinHandle, spawn_blocking},
 };
 use tracing::{error, info, warn};
@@ -32,7 +32,6 @@ use crate::{
     fence::{Demand, Fence, Followed, Memory},
     history::writer::Writer,
     operations::{self, Done, OperationError},
-    telemetry::{http, metrics::Snapshot},
 };
 
 /// Lines of an error that are logged; a broken configuration can have very many.
@@ -393,45 +392,4 @@ fn outline(config: &Config, summary: &Summary) -> String {
         }
     }
     line
-}
-
-/// Reads the fence when the metrics are asked for.
-#[derive(Clone)]
-pub(super) struct Source {
-    fence: Fence,
-    config: watch::Receiver<Arc<Config>>,
-    unfenced: watch::Receiver<Unfenced>,
-    hub: Hub,
-    history: Option<Writer>,
-    /// One reading at a time is enough.
-    reading: Arc<Mutex<()>>,
-}
-
-impl Source {
-    /// A source that names cameras as the latest configuration does.
-    pub(super) fn new(
-        fence: Fence,
-        config: watch::Receiver<Arc<Config>>,
-        unfenced: watch::Receiver<Unfenced>,
-        hub: Hub,
-        history: Option<Writer>,
-    ) -> Self {
-        Self { fence, config, unfenced, hub, history, reading: Arc::default() }
-    }
-}
-
-impl http::Source for Source {
-    async fn snapshot(&self) -> Result<Snapshot, String> {
-        let reading = Arc::clone(&self.reading).lock_owned().await;
-        let (fence, config) = (self.fence.clone(), self.config.borrow().clone());
-        let unfenced = self.unfenced.borrow().totals(Instant::now());
-        let history = self.history.as_ref().map(Writer::status).unwrap_or_default();
-        let (runtime, counts) = (Handle::current(), self.hub.counts());
-        let read = spawn_blocking(move || {
-            let standing = runtime.block_on(fence.read(&config));
-            drop(reading);
-            standing.map(|standing| Snapshot::new(&config, standing, unfenced, counts, history))
-        });
-        read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
-    }
 }

@@ -14,7 +14,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{now::Now, report::seconds};
+use super::{
+    destinations::{self, Counted},
+    now::Now,
+    report::seconds,
+};
 use crate::{
     config::{Config, Mode},
     events::hub::Counts,
@@ -50,6 +54,7 @@ pub struct Snapshot {
     now: Now,
     counts: Counts,
     history: Status,
+    destinations: Vec<Counted>,
 }
 
 /// Labels, and what the kernel says of whom they name.
@@ -57,16 +62,25 @@ type Of<'a> = (Vec<(&'static str, &'a str)>, &'a LiveCamera);
 
 impl Snapshot {
     /// What was read, with the names of a configuration, for how long ports were not enforcing, and what
-    /// events and of the history is to be told.
+    /// of events, of the history and of destinations is to be told.
     pub fn new(
         config: &Config,
         standing: Standing,
         unfenced: BTreeMap<String, Duration>,
         counts: Counts,
         history: Status,
+        destinations: Vec<Counted>,
     ) -> Self {
         let names = config.cameras.iter().map(|camera| (camera.mac, camera.name.clone()));
-        Self { names: names.collect(), standing, unfenced, now: Now::awake(), counts, history }
+        Self {
+            names: names.collect(),
+            standing,
+            unfenced,
+            now: Now::awake(),
+            counts,
+            history,
+            destinations,
+        }
     }
 
     /// The text for a scrape.
@@ -201,6 +215,7 @@ impl Collector for Snapshot {
         let help = "How long a port was there and not enforcing, since camfence run started.";
         let family = encoder.encode_descriptor(unfenced, help, None, Counter)?;
         self.encode_unfenced(family)?;
+        destinations::encode(&mut encoder, &self.destinations, &self.names)?;
         self.encode_events(&mut encoder)?;
         self.encode_reached(&mut encoder)?;
         self.encode_history(&mut encoder)?;
@@ -353,7 +368,7 @@ const HISTORY_WRITTEN: &str = "camfence_history_written_timestamp_seconds";
 const LAST_SEEN: &str = "camfence_camera_last_seen_timestamp_seconds";
 const ENFORCING: &str = "camfence_enforcing";
 
-/// The counter families: what `OpenMetrics` calls them. Their samples end in `_total`.
+/// The counter families but for those of destinations: what `OpenMetrics` calls them. Their samples end in `_total`.
 const COUNTERS: [&str; 12] = [
     "camfence_packets",
     "camfence_bytes",
@@ -369,13 +384,17 @@ const COUNTERS: [&str; 12] = [
     "camfence_unknown_sources",
 ];
 
+fn is_counter(family: &str) -> bool {
+    COUNTERS.contains(&family) || destinations::FAMILIES.contains(&family)
+}
+
 /// `OpenMetrics` as the older format has it: a counter is called what its samples are called.
 fn with_sample_names(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     for line in open_metrics.lines() {
         let words: Vec<&str> = line.splitn(4, ' ').collect();
         match words[..] {
-            ["#", keyword, family, rest] if COUNTERS.contains(&family) => {
+            ["#", keyword, family, rest] if is_counter(family) => {
                 text.extend(["# ", keyword, " ", family, "_total ", rest]);
             }
             _ => text.push_str(line),

@@ -1,5 +1,6 @@
 //! What the counters say, for people, scripts and dashboards.
 
+pub mod destinations;
 pub mod history;
 pub mod http;
 pub mod ledger;

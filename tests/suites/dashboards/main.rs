@@ -2,7 +2,7 @@
 
 mod prometheus;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use camfence_tests::cmd::Daemon;
-use camfence_tests::home::{DRIVEWAY, Home, METRICS, SOON, await_up, config};
+use camfence_tests::home::{DRIVEWAY, Home, METRICS, SOON, await_up, config, run};
 use camfence_tests::lab::INTERNET_V4;
 use camfence_tests::mmdb;
 use serde_json::Value;
@@ -86,9 +86,9 @@ fn queries() -> Result<Vec<(String, String)>> {
     panels.iter().map(|panel| query(panel).with_context(|| panel.to_string())).collect()
 }
 
-/// Lets the camera send frames outside, and only them.
-fn call_outside(home: &Home, calls: u32) -> Result<()> {
-    let address: IpAddr = INTERNET_V4[0].parse()?;
+/// Lets the camera send frames to an address outside, and only them.
+fn call_outside(home: &Home, address: &str, calls: u32) -> Result<()> {
+    let address: IpAddr = address.parse()?;
     home.lab.host("driveway").run(|| -> Result<()> {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         for _ in 0..calls {
@@ -123,9 +123,9 @@ fn every_panel_shows_what_a_fence_did() -> Result<()> {
     };
     let calls = "sum(camfence_packets_total{camera=\"driveway\", reason=\"not-local\"})";
     // A rate takes what was before.
-    call_outside(&home, CALLS)?;
+    call_outside(&home, INTERNET_V4[0], CALLS)?;
     prometheus.await_value(calls, CALLS, SOON)?;
-    call_outside(&home, CALLS)?;
+    call_outside(&home, INTERNET_V4[0], CALLS)?;
     prometheus.await_value(calls, 2 * CALLS, SOON)?;
     home.assert_fenced(&["driveway", "attic"])?;
     camfence.run(["open", "driveway", "--for", "1m"])?.success()?;
@@ -141,4 +141,52 @@ fn every_panel_shows_what_a_fence_did() -> Result<()> {
         }
     }
     prometheus.rules_are_healthy()
+}
+
+/// What the panel of destinations shows of the camera: where each row leads, and its packets.
+fn destinations(prometheus: &Prometheus<'_>, query: &str) -> Result<BTreeMap<String, f64>> {
+    let rows = prometheus.samples(query)?;
+    let row = |(labels, packets): &(Value, f64)| {
+        ensure!(labels["camera"] == "driveway" && labels["verdict"] == "drop", "{labels}");
+        ensure!(labels["direction"] == "outbound" && labels["reason"] == "not-local", "{labels}");
+        let [to, protocol, port] =
+            ["destination", "protocol", "port"].map(|label| labels[label].as_str());
+        let to = to.zip(protocol).zip(port).context("a destination")?;
+        let ((to, protocol), port) = to;
+        Ok((format!("{to} {protocol}/{port}"), *packets))
+    };
+    let shown: BTreeMap<_, _> = rows.iter().map(row).collect::<Result<_>>()?;
+    ensure!(shown.len() == rows.len(), "a destination has two rows: {rows:?}");
+    Ok(shown)
+}
+
+/// The field report: a camera on a shelf, and three addresses that it calls all day.
+#[test]
+fn the_dashboard_has_the_destinations_with_what_was_sent() -> Result<()> {
+    let home = Home::new()?;
+    let camfence = home.camfence()?;
+    let _daemon = run(&camfence)?;
+    let Some(prometheus) = Prometheus::start(home.lab.box_ns(), METRICS, &dist("prometheus"))?
+    else {
+        return Ok(());
+    };
+    let found = queries()?.into_iter().find(|(title, _)| title == "Destinations");
+    let (_, query) = found.context("no panel of destinations")?;
+    let mut sent = BTreeMap::new();
+    for round in 1..=2 {
+        for (address, calls) in INTERNET_V4.iter().zip([45, 18, 7]) {
+            call_outside(&home, address, calls)?;
+            sent.insert(format!("{address} udp/10240"), f64::from(round * calls));
+        }
+        let deadline = Instant::now() + SOON;
+        loop {
+            let shown = destinations(&prometheus, &query)?;
+            if shown == sent {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "{shown:?}, not {sent:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    Ok(())
 }

@@ -92,12 +92,18 @@ impl<'a> Prometheus<'a> {
 
     /// The values of a query now.
     pub(crate) fn query(&self, query: &str) -> Result<Vec<f64>> {
+        Ok(self.samples(query)?.into_iter().map(|(_, value)| value).collect())
+    }
+
+    /// What a query finds now: labels, and the value.
+    pub(crate) fn samples(&self, query: &str) -> Result<Vec<(Value, f64)>> {
         let answer = self.get(&format!("/api/v1/query?query={}", encoded(query)))?;
         let answer: Value = serde_json::from_str(&answer)?;
         ensure!(answer["status"] == "success", "{query}: {answer}");
         let found = answer["data"]["result"].as_array().context("a vector")?;
         let value = |sample: &Value| sample["value"][1].as_str()?.parse().ok();
-        found.iter().map(|sample| value(sample).context("a value")).collect()
+        let sample = |sample: &Value| Some((sample["metric"].clone(), value(sample)?));
+        found.iter().map(|found| sample(found).context("a value")).collect()
     }
 
     /// Waits until a query has this one value.

@@ -20,7 +20,7 @@ impl Source for Fake {
         let config = crate::config::Config::parse("camfence.toml".as_ref(), "[fence]\n").unwrap();
         let standing = Standing { ports: vec![], cameras: BTreeMap::new() };
         let (unfenced, counts) = (BTreeMap::new(), Counts::default());
-        Ok(Snapshot::new(&config, standing, unfenced, counts, Status::default()))
+        Ok(Snapshot::new(&config, standing, unfenced, counts, Status::default(), Vec::new()))
     }
 }
 

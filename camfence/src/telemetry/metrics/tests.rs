@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use camfence_common::abi::CameraCounters;
+use camfence_common::{abi::CameraCounters, flow::FlowKey};
 
 use super::*;
 use crate::{
@@ -88,7 +88,8 @@ fn encoded(format: Format) -> String {
 fn text_of(standing: Standing, format: Format) -> String {
     let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
     let unfenced = BTreeMap::from([("port1".into(), Duration::from_millis(1250))]);
-    Snapshot::new(&config, standing, unfenced, counts(), history()).encode(format).unwrap()
+    let snapshot = Snapshot::new(&config, standing, unfenced, counts(), history(), destinations());
+    snapshot.encode(format).unwrap()
 }
 
 fn counts() -> Counts {
@@ -100,12 +101,27 @@ fn counts() -> Counts {
     }
 }
 
+/// One with a port, one without, and one of a camera that is not registered.
+fn destinations() -> Vec<Counted> {
+    let flow = |mac: &str, peer: [u8; 4], service, reason| {
+        let (mac, peer) = (mac.parse().unwrap(), peer.into());
+        FlowKey::new(mac, Direction::Outbound, peer, service, reason)
+    };
+    let tally = Tally { packets: 45, bytes: 6681 };
+    let dropped = flow(SILENT, [203, 0, 113, 7], (17, 10_240), Reason::NotLocal);
+    let opened = flow(SILENT, [198, 51, 100, 7], (1, 0), Reason::Opened);
+    let removed = flow("b0:c5:54:25:5b:10", [192, 0, 2, 7], (17, 10_240), Reason::NotLocal);
+    [dropped, opened, removed].map(|key| (key, tally)).into()
+}
+
 const SAMPLES: &[&str] = &[
     r#"camfence_camera_countries{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 3"#,
     r#"camfence_camera_networks{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 5"#,
     r#"camfence_camera_new_countries_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 1"#,
     r#"camfence_camera_new_networks_total{camera="the \"drive\" \\ way",mac="b0:c5:54:25:5b:0e"} 2"#,
     r#"camfence_camera_new_networks_total{camera="silent",mac="b0:c5:54:25:5b:0f"} 0"#,
+    r#"camfence_destination_packets_total{camera="silent",mac="b0:c5:54:25:5b:0f",direction="outbound",destination="203.0.113.7",protocol="udp",port="10240",verdict="drop",reason="not-local"} 45"#,
+    r#"camfence_destination_bytes_total{camera="silent",mac="b0:c5:54:25:5b:0f",direction="outbound",destination="198.51.100.7",protocol="icmp",port="",verdict="pass",reason="opened"} 6681"#,
     "camfence_history_bytes 1589248",
     "camfence_history_written_timestamp_seconds 1795219200.5",
     "camfence_history_errors_total 7",
@@ -142,9 +158,10 @@ fn both_formats_have_every_sample() {
 fn what_never_happened_has_no_series() {
     let text = encoded(Format::OpenMetrics);
     assert_eq!(text.matches("camfence_packets_total{").count(), 4, "{text}");
-    assert!(!text.contains("packets_total{camera=\"silent\""), "{text}");
+    assert!(!text.contains("camfence_packets_total{camera=\"silent\""), "{text}");
     assert_eq!(text.matches("camfence_camera_open_seconds{").count(), 1, "{text}");
     assert_eq!(text.matches("camfence_camera_audit{").count(), 3, "{text}");
+    assert_eq!(text.matches("camfence_destination_bytes_total{").count(), 2, "{text}");
 }
 
 #[test]
@@ -181,7 +198,7 @@ fn enforcing(standing: Standing) -> usize {
 fn what_is_not_known_has_no_series() {
     let config = Config::parse(Path::new("camfence.toml"), CONFIG).unwrap();
     let (unfenced, history) = (BTreeMap::new(), Status::default());
-    let snapshot = Snapshot::new(&config, standing(), unfenced, counts(), history);
+    let snapshot = Snapshot::new(&config, standing(), unfenced, counts(), history, Vec::new());
     let text = snapshot.encode(Format::Text).unwrap();
     for absent in ["countries", "networks", "history_bytes", "history_written"] {
         assert!(!text.contains(absent), "{absent}: {text}");
@@ -198,6 +215,7 @@ fn a_counter_is_called_as_its_format_wants() {
     assert!(text.contains("# TYPE camfence_packets_total counter\n"), "{text}");
     assert!(text.contains("# HELP camfence_bytes_total Bytes of"), "{text}");
     assert!(text.contains("# TYPE camfence_unknown_bytes_total counter\n"), "{text}");
+    assert!(text.contains("# TYPE camfence_destination_bytes_total counter\n"), "{text}");
     assert!(text.contains("# TYPE camfence_enforcing gauge\n"), "{text}");
     assert!(!text.contains("EOF"), "{text}");
 }
