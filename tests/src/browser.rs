@@ -4,6 +4,7 @@
 //! look at.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -292,7 +293,7 @@ fn spawn(mut command: Command, profile: &Path) -> Result<(Child, ChildStdin, Rec
 
 struct Program {
     path: PathBuf,
-    libraries: Option<PathBuf>,
+    libraries: Option<OsString>,
 }
 
 /// Installed or unpacked. `usr/bin/chromium` is a script that knows only of an installed one.
@@ -300,8 +301,11 @@ fn chromium() -> Option<Program> {
     const AT: &str = "lib/chromium/chromium";
     let unpacked = env::var_os("CAMFENCE_CHROMIUM").map(PathBuf::from);
     if let Some(usr) = unpacked.as_deref().and_then(Path::parent) {
-        let libraries = usr.join(format!("lib/{}-linux-gnu", env::consts::ARCH));
-        return Some(Program { path: usr.join(AT), libraries: Some(libraries) });
+        // PulseAudio's library looks for its other half only where it is when installed.
+        let at = format!("lib/{}-linux-gnu", env::consts::ARCH);
+        let libraries = [usr.join(&at), usr.join("..").join(&at), usr.join(&at).join("pulseaudio")];
+        let libraries = env::join_paths(libraries).ok();
+        return Some(Program { path: usr.join(AT), libraries });
     }
     let path = Path::new("/usr").join(AT);
     path.is_file().then_some(Program { path, libraries: None })

@@ -18,7 +18,7 @@ use super::{Options, output, past};
 const SINCE: &str = "7d";
 
 /// Characters of the longest bar.
-const BAR: u64 = 20;
+const BAR: usize = 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -85,11 +85,11 @@ const fn dropped(bucket: &Bucket) -> u64 {
 
 /// As long as a number is, of the longest.
 fn bar(number: u64, most: u64) -> String {
-    let eighths = u128::from(number) * u128::from(BAR) * 8 / u128::from(most.max(1));
+    let eighths = u128::from(number) * BAR as u128 * 8 / u128::from(most.max(1));
     let eighths = usize::try_from(eighths).unwrap_or_default();
     let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
     let bar = "█".repeat(eighths / 8) + rest;
-    format!("{bar:<width$}", width = BAR as usize)
+    format!("{bar:<BAR$}")
 }
 
 /// When a bucket begins, as exactly as it is long.

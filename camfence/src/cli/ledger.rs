@@ -50,12 +50,11 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
     let selection = Selection { mac, since, top: arguments.top };
     let networks = past::networks(&config);
     let reader = if arguments.live { None } else { past::open_if_any(&config) };
-    let (flows, missing) = match &reader {
-        Some(reader) => joined(reader, &options.fence()?, mac)?,
-        None => {
-            let contents = options.fence()?.ledger()?;
-            (spans(&contents, Now::awake()), contents.missing)
-        }
+    let (flows, missing) = if let Some(reader) = &reader {
+        joined(reader, &options.fence()?, mac)?
+    } else {
+        let contents = options.fence()?.ledger()?;
+        (spans(&contents, Now::awake()), contents.missing)
     };
     let last_names = reader.map_or(Ok(BTreeMap::new()), |reader| reader.names())?;
     let now = Now::awake().since_epoch();

@@ -1,7 +1,7 @@
 //! What the database has, with what the kernel counted since it was written.
 //!
 //! The database's sums contain what the kernel had counted when it was read last, and say how much that
-//! was. So what is added is the difference, by the same [books](super::books) as are kept.
+//! was. So what is added is the difference, by the same [`books`] as are kept.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -96,7 +96,7 @@ fn a_full_disk_is_told_once_and_used_again_when_it_can_be() -> Result<()> {
 fn a_damaged_file_is_set_aside_and_the_fence_stands() -> Result<()> {
     let home = Home::new()?;
     let camfence = home.camfence()?;
-    fs::write(database(&camfence), [0xa5; 100_000])?;
+    fs::write(database(&camfence), vec![0xa5; 100_000])?;
     let sum = {
         let daemon = run(&camfence, OFTEN)?;
         let sum = home.send(CAM, 10)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use camfence::config;
 use camfence::networks::{Found, Networks};
+use camfence::printable::Printable;
 use camfence_tests::home::get;
 use camfence_tests::mmdb::{self, Value, address, country, network};
 use camfence_tests::{Camfence, Frame, RawPort};
@@ -37,7 +38,7 @@ fn databases(directory: &Path) -> Result<config::Networks> {
 }
 
 fn code(found: &Found) -> Option<&str> {
-    found.country.as_ref().map(|code| code.as_str())
+    found.country.as_ref().map(Printable::as_str)
 }
 
 #[test]

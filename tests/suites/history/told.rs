@@ -60,7 +60,7 @@ fn metrics_tell_that_it_is_written() -> Result<()> {
     let now = std::time::UNIX_EPOCH.elapsed()?.as_secs_f64();
     ensure!((now - 20.0..=now).contains(&written), "{written}");
     ensure!(value("camfence_history_bytes")? > 4096.0);
-    ensure!(value("camfence_history_errors_total")? == 0.0);
+    ensure!(value("camfence_history_errors_total")? < 1.0);
     let text = get(home.lab.box_ns(), "/metrics")?;
     ensure!(!text.contains("countries") && !text.contains("networks"), "{text}");
     Ok(())

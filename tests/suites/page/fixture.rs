@@ -104,11 +104,11 @@ pub(crate) fn exchange(netns: &Netns, at: &str, request: &[u8]) -> Result<String
 
 /// A request with headers and a body.
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
-    let headers: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let length = body.len();
-    format!("{method} {path} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
-        .into_bytes()
+    let mut head = format!("{method} {path} HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    (head + "\r\n" + body).into_bytes()
 }
 
 /// The status of an answer.

@@ -11,6 +11,9 @@ use camfence_tests::home::get;
 
 use crate::fixture::{AT, OWN, Site, csrf, exchange, opening, request, run, status};
 
+/// Headers, a body, and how they are refused.
+type Refused<'a> = (&'a [(&'a str, &'a str)], &'a str, u16);
+
 const CROWD: usize = 500;
 const IN_TIME: Duration = Duration::from_secs(8);
 
@@ -26,7 +29,7 @@ fn only_the_page_changes_something() -> Result<()> {
     };
     let [host, origin, kind] = OWN;
     let opening = &*opening();
-    let refused: [(&[(&str, &str)], &str, u16); 11] = [
+    let refused: [Refused; 11] = [
         (&[host, origin, kind], opening, 403),
         (&[host, origin, kind, ("X-Camfence-Csrf", "0")], opening, 403),
         (&[host, kind, secret], opening, 403),
