@@ -1,5 +1,6 @@
 //! The lab that stays: its cameras go on calling, and whoever is curious looks.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -202,21 +203,17 @@ fn write_wrapper(camfence: &Camfence) -> Result<PathBuf> {
 
 /// A shell script that becomes a command, with the arguments it is given behind the command's own.
 fn script(command: &Command) -> String {
-    let mut script = "#!/bin/sh\n".to_owned();
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            script += &format!("export {}={}\n", name.display(), shell_word(value));
-        }
-    }
-    script += &format!("exec {}", shell_word(command.get_program()));
-    for argument in command.get_args() {
-        script += &format!(" {}", shell_word(argument));
-    }
-    script + " \"$@\"\n"
+    let set = |(name, value): (&OsStr, Option<&OsStr>)| {
+        Some(format!("export {}={}\n", name.display(), shell_word(value?)))
+    };
+    let variables: String = command.get_envs().filter_map(set).collect();
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let words: Vec<_> = words.map(shell_word).collect();
+    format!("#!/bin/sh\n{variables}exec {} \"$@\"\n", words.join(" "))
 }
 
 /// A word as a shell reads it; those that it reads as they are stay so.
-fn shell_word(word: impl AsRef<std::ffi::OsStr>) -> String {
+fn shell_word(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref().display().to_string();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,".contains(c);
     if word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
