@@ -12,6 +12,16 @@ pub enum Effect {
     Drop,
 }
 
+impl Effect {
+    /// The name in JSON keys and metric labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Drop => "drop",
+        }
+    }
+}
+
 /// Which way a frame goes, as seen from the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

@@ -7,7 +7,7 @@ use camfence_common::{
     reason::{Direction, Effect, Reason},
     wire::ethernet::camera_mac,
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::{config::Config, explain::sketch, kernel::capture::CaughtFrame, telemetry::now::Now};
 
@@ -21,7 +21,7 @@ pub struct Told {
     /// The camera's name; null if it is not registered.
     pub camera: Option<String>,
     /// Its MAC.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "crate::telemetry::as_text")]
     pub mac: Mac,
     /// Which way the frame went.
     pub direction: &'static str,
@@ -67,7 +67,7 @@ impl Teller {
             camera: self.names.get(&mac).cloned(),
             mac,
             direction: direction.name(),
-            verdict: verdict(reason),
+            verdict: reason.effect().name(),
             outcome: outcome(reason, caught.effect()),
             reason: reason.name(),
             bytes: caught.len,
@@ -89,24 +89,12 @@ impl fmt::Display for Told {
     }
 }
 
-const fn verdict(reason: Reason) -> &'static str {
-    match reason.effect() {
-        Effect::Pass => "pass",
-        Effect::Drop => "drop",
-    }
-}
-
 const fn outcome(reason: Reason, effect: Effect) -> &'static str {
     match (reason.effect(), effect) {
         (_, Effect::Drop) => "dropped",
         (Effect::Pass, Effect::Pass) => "passed",
         (Effect::Drop, Effect::Pass) => "audited",
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn as_text<S: Serializer>(mac: &Mac, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(mac)
 }
 
 #[cfg(test)]

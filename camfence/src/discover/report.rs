@@ -54,7 +54,7 @@ pub struct Discovery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// Its MAC.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "crate::telemetry::as_text")]
     pub mac: Mac,
     /// Whether that was given by whoever runs the device, and tells no maker.
     pub private: bool,
@@ -278,11 +278,6 @@ const PROTOCOLS: [(u8, &str); 4] = [(1, "icmp"), (6, "tcp"), (17, "udp"), (58, "
 fn protocol_name(number: u8) -> String {
     let named = PROTOCOLS.iter().find(|(known, _)| *known == number);
     named.map_or_else(|| number.to_string(), |(_, name)| (*name).to_string())
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn as_text<S: serde::Serializer>(mac: &Mac, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(mac)
 }
 
 #[cfg(test)]

@@ -2,11 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use camfence_common::{
-    flow::FlowKey,
-    mac::Mac,
-    reason::{Effect, Reason},
-};
+use camfence_common::{flow::FlowKey, mac::Mac, reason::Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -235,10 +231,7 @@ impl Event {
     /// With the reason of a verdict.
     #[must_use]
     pub fn reason(self, reason: Reason) -> Self {
-        let verdict = match reason.effect() {
-            Effect::Pass => "pass",
-            Effect::Drop => "drop",
-        };
+        let verdict = reason.effect().name();
         Self { verdict: Some(verdict.into()), reason: Some(reason.name().into()), ..self }
     }
 

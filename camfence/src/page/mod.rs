@@ -1,9 +1,9 @@
 //! The page that `camfence run` can serve: cameras with their rates, whom they talk to, ports, unknown
 //! sources; opening, closing, adding and removing.
 //!
-//! A browser is trusted as little as what runs in it: [`guard`] lets in what comes from the page itself
+//! A browser is trusted as little as what runs in it: `guard` lets in what comes from the page itself
 //! and from nowhere else, [`session`] whoever has the token where one is needed. What is shown is read
-//! from the kernel at most once a second, for all who look ([`paced`]), and never while nobody does.
+//! from the kernel at most once a second, for all who look (`paced`), and never while nobody does.
 //! Changes go where those of the control socket go.
 
 mod api;

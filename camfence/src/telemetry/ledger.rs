@@ -12,10 +12,9 @@ use std::{
 use camfence_common::{
     flow::{Flow, FlowKey, Missing},
     mac::Mac,
-    reason::{Effect, Reason},
     wire::extension::Protocol,
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{
     now::{Now, timestamp},
@@ -74,7 +73,7 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
     /// Its MAC.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "crate::telemetry::as_text")]
     pub mac: Mac,
     /// Which way its packets go.
     pub direction: &'static str,
@@ -238,7 +237,7 @@ impl Entry {
             name: None,
             service: Service::of(key),
             reason: reason.name(),
-            verdict: verdict(reason),
+            verdict: reason.effect().name(),
             count: tally.into(),
             first_seen: timestamp(first),
             last_seen: timestamp(last),
@@ -275,18 +274,6 @@ impl fmt::Display for Service {
             (None, None) => Ok(()),
         }
     }
-}
-
-const fn verdict(reason: Reason) -> &'static str {
-    match reason.effect() {
-        Effect::Pass => "pass",
-        Effect::Drop => "drop",
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn as_text<S: Serializer>(mac: &Mac, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(mac)
 }
 
 #[cfg(test)]

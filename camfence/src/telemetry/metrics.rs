@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use camfence_common::{
     abi::Tally,
     mac::Mac,
-    reason::{Direction, Effect, Reason},
+    reason::{Direction, Reason},
 };
 use prometheus_client::{
     collector::Collector,
@@ -301,7 +301,7 @@ fn encode_counts<'a>(
                 }
                 labels.truncate(named);
                 labels.push(("direction", direction.name()));
-                labels.push(("verdict", verdict(reason)));
+                labels.push(("verdict", reason.effect().name()));
                 labels.push(("reason", reason.name()));
                 let mut series = family.encode_family(&labels)?;
                 series.encode_counter::<NoLabelSet, u64, u64>(&value(tally), None)?;
@@ -383,13 +383,6 @@ fn with_sample_names(open_metrics: &str) -> String {
         text.push('\n');
     }
     text
-}
-
-const fn verdict(reason: Reason) -> &'static str {
-    match reason.effect() {
-        Effect::Pass => "pass",
-        Effect::Drop => "drop",
-    }
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "live",
         kernels: NEWEST,
-        full: Some(&["says_what", "auto_is", "xdp_generic::two_roots", "--skip", "clsact::"]),
+        full: Some(&["says_what", "auto_is", "--skip", "clsact::"]),
         short: Some(&["says_what", "auto_is", "--skip", "clsact::"]),
         limit: 900,
     },
@@ -120,7 +120,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "lifecycle",
         kernels: NEWEST,
-        full: Some(&["a_port_made_again", "joins", "taken_off"]),
+        full: Some(&["a_port_made_again", "taken_off"]),
         short: Some(&["a_port_made_again", "taken_off"]),
         limit: 900,
     },

@@ -1,6 +1,9 @@
 use std::net::Ipv6Addr;
 
-use camfence_common::{abi::Tally, reason::Direction};
+use camfence_common::{
+    abi::Tally,
+    reason::{Direction, Reason},
+};
 use serde_json::{Value, json};
 
 use super::*;
