@@ -83,6 +83,8 @@ pub mod names {
     pub const LOG_VERDICTS: &str = "LOG_VERDICTS";
     /// Array of perf events, one for each CPU: [`Caught`](crate::capture::Caught) frames.
     pub const CAUGHT: &str = "CAUGHT";
+    /// Per-CPU array, one element: how many of those there was no room for.
+    pub const UNCAUGHT: &str = "UNCAUGHT";
     /// Read-only global, a [`Wish`](crate::capture::Wish): which frames are captured.
     pub const CAPTURE: &str = "CAPTURE";
     /// Read-only global that has the programs read the coarse clock (kernel 5.11).

@@ -6,9 +6,10 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::bpf_ktime_get_ns,
+    bindings::BPF_F_CURRENT_CPU,
+    helpers::generated::{bpf_ktime_get_ns, bpf_perf_event_output},
     macros::map,
-    maps::PerfEventByteArray,
+    maps::{PerCpuArray, PerfEventByteArray},
     programs::{TcContext, XdpContext},
 };
 use camfence_common::{
@@ -24,6 +25,10 @@ use crate::{record::Case, tc_packet};
 /// The frames. Written here, read by whoever captures.
 #[map]
 static CAUGHT: PerfEventByteArray = PerfEventByteArray::new(0);
+
+/// How many frames there was no room for. Written here, read by whoever captures.
+#[map]
+static UNCAUGHT: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
 /// Which frames. Userspace sets it before loading.
 #[unsafe(no_mangle)]
@@ -81,8 +86,8 @@ pub(crate) fn is_on() -> bool {
     unsafe { (&raw const CAPTURE.on).read_volatile() != 0 }
 }
 
-/// Tells of a frame, if it is one of those that are captured. Nobody sent the canary's. That nobody
-/// reads is not an error.
+/// Tells of a frame, if it is one of those that are captured. Nobody sent the canary's. What
+/// nobody has room for is counted.
 #[inline(always)]
 pub(crate) fn tell<S: Source, B: Bytes>(
     source: &S,
@@ -110,5 +115,25 @@ pub(crate) fn tell<S: Source, B: Bytes>(
         passed: u8::from(effect == Effect::Pass),
         zero: 0,
     };
-    CAUGHT.output(source, caught.as_bytes(), caught.captured);
+    let told = caught.as_bytes();
+    let flags = u64::from(caught.captured) << 32 | u64::from(BPF_F_CURRENT_CPU);
+    // SAFETY: `CAUGHT` is the map to the kernel, `told` as long as it says, and the context the one
+    // the program was called with, which has as many bytes as are captured.
+    let result = unsafe {
+        let map = (&raw const CAUGHT).cast_mut().cast();
+        bpf_perf_event_output(
+            source.as_ptr(),
+            map,
+            flags,
+            told.as_ptr().cast_mut().cast(),
+            told.len() as u64,
+        )
+    };
+    if result != 0
+        && let Some(uncaught) = UNCAUGHT.get_ptr_mut(0)
+    {
+        // SAFETY: the kernel returned a pointer to this CPU's element, and nothing else on this CPU
+        // uses it while the program runs.
+        unsafe { *uncaught = (*uncaught).wrapping_add(1) };
+    }
 }

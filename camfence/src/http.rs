@@ -1,6 +1,6 @@
 //! Serves HTTP: to few, for a short time, in reply to small requests.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -8,8 +8,9 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use rustix::net::sockopt::{set_ip_freebind, set_ipv6_freebind};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
 };
@@ -31,6 +32,29 @@ pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
 
 /// How long to leave a socket alone that cannot accept: most likely no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 128;
+
+/// Listens at an address, which need not be this machine's yet: the daemon starts before the network is
+/// configured, and a fence must not wait for an address.
+pub(crate) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match at {
+        SocketAddr::V4(_) => {
+            let socket = TcpSocket::new_v4()?;
+            set_ip_freebind(&socket, true)?;
+            socket
+        }
+        SocketAddr::V6(_) => {
+            let socket = TcpSocket::new_v6()?;
+            set_ipv6_freebind(&socket, true)?;
+            socket
+        }
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until dropped. What is served (`what`, for the log) is made for each connection, of which
 /// it is told whose it is and when it need not make way.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -342,14 +342,40 @@ fn many_changes_at_once_are_made_or_refused() -> Result<()> {
 }
 
 #[test]
-fn without_the_metrics_address_nothing_is_touched() -> Result<()> {
+fn metrics_that_cannot_be_served_keep_no_camera_unfenced() -> Result<()> {
     let home = Home::new()?;
     let camfence = home.camfence()?;
     let _taken = home.lab.box_ns().run(|| TcpListener::bind(METRICS))?;
-    let outcome = camfence.run(["run"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains(&format!("error: cannot serve metrics at {METRICS}")));
-    home.assert_fenced(&[])
+    let daemon = run(&camfence)?;
+    let log = daemon.log()?;
+    ensure!(log.contains(&format!("ERROR cannot serve metrics at {METRICS}")), "{log}");
+    ensure!(log.contains("choose another port"), "{log}");
+    home.assert_fenced(&["driveway"])
+}
+
+/// The service starts before the network is configured.
+#[test]
+fn a_fence_does_not_wait_for_the_address_of_its_metrics() -> Result<()> {
+    const LATER: [(&str, &str); 2] =
+        [("192.0.2.9:9477", "192.0.2.9/32"), ("[2001:db8::9]:9477", "2001:db8::9/128")];
+    for (listen, address) in LATER {
+        let home = Home::new()?;
+        let camfence = home.camfence()?;
+        camfence.configure(&config(&[("driveway", DRIVEWAY)]).replace(METRICS, listen))?;
+        let daemon = camfence.start(["run"])?;
+        daemon.wait_for_log(SOON, |log| log.contains("up: "))?;
+        home.assert_fenced(&["driveway"])?;
+        home.lab.box_ns().ip(&format!("address add {address} dev lo"))?;
+        let scraped = home.lab.box_ns().run(|| -> Result<String> {
+            let mut stream = TcpStream::connect(listen)?;
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text)?;
+            Ok(text)
+        })?;
+        ensure!(scraped.starts_with("HTTP/1.1 200"), "{scraped}");
+    }
+    Ok(())
 }
 
 #[test]

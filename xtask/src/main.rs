@@ -76,7 +76,11 @@ enum Command {
     /// another that cannot be had is skipped.
     Vm(vm::Arguments),
     /// Show camfence at work in network namespaces (needs root)
-    Demo,
+    Demo {
+        /// Instead, leave the lab there, with cameras that go on calling, to look around in
+        #[arg(long)]
+        stay: bool,
+    },
     /// Make up inputs for the verdict, the configuration and the capture reader (needs g++)
     ///
     /// Built with the stable compiler and `RUSTC_BOOTSTRAP=1`: the sanitizers' flags are unstable,
@@ -106,7 +110,7 @@ fn main() -> ExitCode {
             breaking::run(seconds, seed, busy).map(|()| ExitCode::SUCCESS)
         }
         Command::Vm(arguments) => vm::run(&arguments),
-        Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
+        Command::Demo { stay } => demo::run(stay).map(|()| ExitCode::SUCCESS),
         Command::Fuzz { target, seconds } => {
             fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
         }

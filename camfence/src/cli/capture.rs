@@ -78,19 +78,18 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
         output,
         room: arguments.count.map_or(u64::MAX, NonZero::get),
         written: 0,
-        lost: 0,
     };
     let mut capturing = fence.capture(wish).await?;
     eprintln!("capturing; Ctrl-C ends it");
     let read = capture.read(&fence, &mut capturing, ending).await;
     let mut rest = Vec::new();
     let ended = capturing.end(|batch| rest.push(batch)).await;
+    let lost = ended?;
     let finished = read.and_then(|in_place| {
         rest.iter().try_for_each(|batch| capture.take(batch))?;
-        capture.finish()?;
+        capture.finish(lost)?;
         Ok(in_place)
     });
-    ended?;
     match finished {
         Ok(in_place) => {
             anyhow::ensure!(in_place, "the fence was taken down, or made anew, in between");
@@ -149,7 +148,6 @@ struct Capture {
     /// Frames that may still come.
     room: u64,
     written: u64,
-    lost: u64,
 }
 
 impl Capture {
@@ -175,7 +173,7 @@ impl Capture {
                 }
                 batch = capturing.next() => {
                     let Some(batch) = batch else { return Ok(false) };
-                    if batch.frames.iter().any(|f| !self.interfaces.contains_key(&f.caught.ifindex)) {
+                    if batch.iter().any(|f| !self.interfaces.contains_key(&f.caught.ifindex)) {
                         self.interfaces.append(&mut fence.interface_names().await?);
                     }
                     self.take(&batch)?;
@@ -189,8 +187,7 @@ impl Capture {
     }
 
     fn take(&mut self, batch: &Batch) -> anyhow::Result<()> {
-        self.lost = self.lost.saturating_add(batch.lost);
-        for frame in &batch.frames {
+        for frame in batch {
             let name = self.interfaces.get(&frame.caught.ifindex);
             let interface = name.map_or("gone", String::as_str);
             if self.room > 0
@@ -204,8 +201,8 @@ impl Capture {
         Ok(self.output.flush()?)
     }
 
-    fn finish(self) -> anyhow::Result<()> {
-        let Self { output, written, lost, .. } = self;
+    fn finish(self, lost: u64) -> anyhow::Result<()> {
+        let Self { output, written, .. } = self;
         let silent = output.is_silent();
         output.finish(lost)?;
         if silent || lost > 0 {

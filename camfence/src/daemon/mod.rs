@@ -29,7 +29,7 @@ use tokio::{
     task::JoinHandle,
     time::{MissedTickBehavior, interval},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 pub use self::{
     error::DaemonError,
@@ -50,6 +50,7 @@ use crate::{
     events::deny,
     fence::Fence,
     history::{self, writer::Writer},
+    http,
     kernel::netlink::Watch,
     operations::OperationError,
     telemetry,
@@ -65,14 +66,8 @@ pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), Da
     let signals = Signals::new().map_err(DaemonError::Signals)?;
     let socket = Socket::bind(root)?;
     let config = Config::load(config_path).map_err(OperationError::Config)?;
-    let metrics = match config.metrics {
-        Some(metrics) => Some(bind_metrics(metrics.listen).await?),
-        None => None,
-    };
-    let page = match &config.page {
-        Some(page) => Some(page::Opened::new(page).await?),
-        None => None,
-    };
+    let metrics = config.metrics.and_then(|metrics| or_without(bind_metrics(metrics.listen)));
+    let page = config.page.as_ref().and_then(|page| or_without(page::Opened::new(page)));
     privileges::reduce(root, &history::path(&config))?;
     let listen = Listening::of(&config);
     let (live, live_config) = watch::channel(Arc::new(config));
@@ -157,9 +152,19 @@ fn start_history(fence: &Fence, config: &watch::Receiver<Arc<Config>>) -> Option
     started.inspect_err(|error| warn!("no history is written: {error}")).ok()
 }
 
-async fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {
+/// What cannot be served keeps no camera unfenced: it is said, and the fence goes up without.
+fn or_without<T>(served: Result<T, DaemonError>) -> Option<T> {
+    served
+        .inspect_err(|error| {
+            let hint = error.hint().map_or_else(String::new, |hint| format!(": {hint}"));
+            error!("{error}{hint}");
+        })
+        .ok()
+}
+
+fn bind_metrics(listen: SocketAddr) -> Result<TcpListener, DaemonError> {
     let failed = |source| DaemonError::Metrics { listen, source };
-    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let listener = http::listen(listen).map_err(failed)?;
     info!("metrics at http://{}/metrics", listener.local_addr().map_err(failed)?);
     if !listen.ip().is_loopback() {
         warn!("metrics are served to everyone who can reach {listen}, unencrypted");

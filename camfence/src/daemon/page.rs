@@ -26,6 +26,7 @@ use super::{
 use crate::{
     config::{self, Config, Page},
     fence::{Fence, FenceError},
+    http,
     kernel::clock,
     networks::Networks,
     page::{self, MOST_EVENTS, MOST_FLOWS, Told, Unknown, View, session::Door},
@@ -47,11 +48,11 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Listens, and reads the token, for which privileges may be needed.
-    pub(super) async fn new(page: &Page) -> Result<Self, DaemonError> {
+    pub(super) fn new(page: &Page) -> Result<Self, DaemonError> {
         let listen: SocketAddr = page.listen;
         let failed = |source| DaemonError::Page { listen, source };
         let door = Door::new(page.token_file.as_deref())?;
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let listener = http::listen(listen).map_err(failed)?;
         info!("page at http://{}/", listener.local_addr().map_err(failed)?);
         Ok(Self { listener, door, changes: page.changes })
     }

@@ -75,15 +75,14 @@ impl Capturing {
         }
     }
 
-    /// Ends it, and gives the frames that came meanwhile.
-    pub async fn end(self, each: impl FnMut(Batch)) -> Result<()> {
+    /// Ends it, and gives the frames that came meanwhile, and how many there was no room for.
+    pub async fn end(self, each: impl FnMut(Batch)) -> Result<u64> {
         match self.fence.lock() {
             Ok(_lock) if self.is_in_place()? => self.fence.stop_capture().await?,
             Ok(_lock) => self.fence.root.unmark_capture()?,
             Err(FenceError::Kernel(KernelError::Down { .. })) => {}
             Err(error) => return Err(error),
         }
-        self.tap.finish(each).await;
-        Ok(())
+        Ok(self.tap.finish(each).await?)
     }
 }

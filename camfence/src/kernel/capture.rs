@@ -1,14 +1,10 @@
 //! The frames that programs tell of while somebody captures.
 
-use std::{
-    ops::ControlFlow,
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{ops::ControlFlow, thread, time::Duration};
 
 use aya::{
     maps::{
-        MapData, PerfEventArray,
+        MapData, PerCpuArray, PerfEventArray,
         perf::{PerfBufferError, PerfEvent, PerfEventArrayBuffer},
     },
     util::online_cpus,
@@ -18,7 +14,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     error::{KernelError, OsCode, Result, Tried as _},
@@ -49,21 +45,14 @@ pub struct CaughtFrame {
     pub bytes: Vec<u8>,
 }
 
-/// What came since the last time.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// The frames, by time.
-    pub frames: Vec<CaughtFrame>,
-    /// Frames that there was no room for.
-    pub lost: u64,
-}
+/// The frames that came since the last time, by time.
+pub type Batch = Vec<CaughtFrame>;
 
 /// The buffers that frames come by, one for each CPU, and the thread that empties them. When it is
 /// dropped, programs have nobody to tell.
-#[derive(Debug)]
 pub struct Tap {
     batches: mpsc::Receiver<Batch>,
-    thread: JoinHandle<()>,
+    uncaught: PerCpuArray<MapData, u64>,
 }
 
 impl Tap {
@@ -76,8 +65,9 @@ impl Tap {
             cpus.into_iter().map(|cpu| map.open(cpu, Some(PAGES))).collect();
         let (buffers, (send, batches)) = (buffers.tried(what)?, mpsc::channel(MOST_BATCHES));
         let thread = thread::Builder::new().name("capture".into());
-        let thread = thread.spawn(move || empty(buffers, &send)).tried(what)?;
-        Ok(Self { batches, thread })
+        // It ends when nobody waits for frames any more.
+        thread.spawn(move || empty(buffers, &send)).tried(what)?;
+        Ok(Self { batches, uncaught: take(object, names::UNCAUGHT)? })
     }
 
     /// Waits for frames. None if there will be no more. May be cancelled: nothing is lost by it.
@@ -85,13 +75,19 @@ impl Tap {
         self.batches.recv().await
     }
 
-    /// Ends it once the frames that are there are taken.
-    pub async fn finish(mut self, mut each: impl FnMut(Batch)) {
-        self.batches.close();
-        while let Some(batch) = self.batches.recv().await {
+    /// Ends it once the frames that are there are taken. Gives how many there was no room for.
+    pub async fn finish(mut self, mut each: impl FnMut(Batch)) -> Result<u64> {
+        while let Ok(Some(batch)) = timeout(2 * LOOK, self.batches.recv()).await {
             each(batch);
         }
-        drop(self.thread);
+        let uncaught = self.uncaught.get(&0, 0).tried(|| "reading what was lost".into())?;
+        Ok(uncaught.iter().sum())
+    }
+}
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tap").finish_non_exhaustive()
     }
 }
 
@@ -108,7 +104,7 @@ fn empty(mut buffers: Vec<Buffer>, batches: &mpsc::Sender<Batch>) {
         }
         drop(fds);
         let batch = take_batch(&mut buffers);
-        if batch != Batch::default() && batches.blocking_send(batch).is_err() {
+        if !batch.is_empty() && batches.blocking_send(batch).is_err() {
             return;
         }
     }
@@ -117,30 +113,18 @@ fn empty(mut buffers: Vec<Buffer>, batches: &mpsc::Sender<Batch>) {
 fn take_batch(buffers: &mut [Buffer]) -> Batch {
     let mut batch = Batch::default();
     for buffer in buffers {
-        let full = batch.frames.len() + MOST_FRAMES;
+        let full = batch.len() + MOST_FRAMES;
         // Where it was left is where it goes on.
         let _: ControlFlow<()> = buffer.try_fold((), |(), event| {
-            batch.add(&event);
-            if batch.frames.len() < full {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
+            // What was lost is counted elsewhere: of what the kernel tells here the last is missing.
+            if let PerfEvent::Sample { head, tail } = event {
+                batch.extend(CaughtFrame::new([head, tail].concat()));
             }
+            if batch.len() < full { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
     }
-    batch.frames.sort_by_key(|frame| frame.caught.time);
+    batch.sort_by_key(|frame| frame.caught.time);
     batch
-}
-
-impl Batch {
-    fn add(&mut self, event: &PerfEvent<'_>) {
-        match event {
-            PerfEvent::Lost { count } => self.lost = self.lost.saturating_add(*count),
-            PerfEvent::Sample { head, tail } => {
-                self.frames.extend(CaughtFrame::new([*head, *tail].concat()));
-            }
-        }
-    }
 }
 
 impl CaughtFrame {

@@ -190,7 +190,7 @@ fn identity(home: &Home, fence: &Fence<'_>) -> Result<Vec<String>> {
     }
     let mut pins = vec![home.bpffs.path().to_owned()];
     while let Some(path) = pins.pop() {
-        let metadata = std::fs::metadata(&path)?;
+        let metadata = std::fs::symlink_metadata(&path)?;
         found.push(format!("{} {}", path.display(), metadata.ino()));
         if metadata.is_dir() {
             let mut inside: Vec<_> =

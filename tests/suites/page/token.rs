@@ -1,11 +1,12 @@
 //! A page that is not on loopback, and whoever has its token.
 
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use camfence_tests::home::SOON;
+use camfence_tests::home::{self, SOON};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -104,11 +105,11 @@ fn people_sign_in_once() -> Result<()> {
 }
 
 #[test]
-fn a_token_that_everybody_can_read_is_refused() -> Result<()> {
+fn with_a_token_that_everybody_can_read_there_is_a_fence_and_no_page() -> Result<()> {
     let (site, _directory) = locked(AT, 0o644)?;
-    let outcome = site.camfence()?.run(["run"])?;
-    ensure!(outcome.code == Some(1), "{outcome:?}");
-    ensure!(outcome.stderr.contains("everybody can read it"), "{outcome:?}");
-    ensure!(outcome.stderr.contains("chmod 640"), "{outcome:?}");
+    let daemon = home::run(&site.camfence()?)?;
+    let log = daemon.log()?;
+    ensure!(log.contains("everybody can read it") && log.contains("chmod 640"), "{log}");
+    ensure!(site.netns().run(|| TcpStream::connect(AT)).is_err(), "it is served");
     Ok(())
 }

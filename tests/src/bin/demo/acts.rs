@@ -1,7 +1,7 @@
 //! The acts of the demo, in their order.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::counters::{Moment, cameras, compare, moment};
 use crate::plan::{Flow, flows};
 use crate::report::Report;
-use crate::town::{CAMERA_NAMES, CONFIG, Family, OTHERS, SKETCH, Town};
+use crate::town::{CAMERA_NAMES, CONFIG, Family, SKETCH, Town};
 use crate::traffic::{self, Reach, was_answered};
 use crate::wire::{Wire, arrivals};
 
@@ -22,25 +22,15 @@ const DRIVEWAY: &str = CAMERA_NAMES[0];
 const PORCH: &str = CAMERA_NAMES[1];
 const SHED: &str = CAMERA_NAMES[2];
 
-/// Plays all acts, then looks whether anything is left of them.
-pub(crate) fn play(report: &mut Report, stop: &AtomicBool) -> Result<()> {
+/// Plays all acts.
+pub(crate) fn play(
+    town: &Town,
+    bpffs: &BpffsRoot,
+    report: &mut Report,
+    stop: &AtomicBool,
+) -> Result<()> {
     report.line(SKETCH);
-    let town = Town::build()?;
-    let bpffs = BpffsRoot::new()?;
-    let left_over = traces(&town, &bpffs);
-    let acts = Play::new(&town, &bpffs, report, stop).and_then(|mut play| play.all());
-    drop(bpffs);
-    drop(town);
-    let remain = left_over.iter().filter(|path| path.exists()).count();
-    report.check("all namespaces and pins of the demo are gone", &0, &remain);
-    acts
-}
-
-/// What the demo leaves in the file system while it runs.
-fn traces(town: &Town, bpffs: &BpffsRoot) -> Vec<PathBuf> {
-    let hosts = CAMERA_NAMES.iter().chain(&OTHERS).map(|name| town.host(name).path());
-    let rest = [town.lab.box_ns().path(), town.host(INTERNET).path(), bpffs.path().to_owned()];
-    hosts.chain(rest).collect()
+    Play::new(town, bpffs, report, stop)?.all()
 }
 
 struct Play<'a> {

@@ -55,6 +55,19 @@ pub(crate) fn flows() -> Vec<Flow> {
     flows
 }
 
+/// What goes on in a lab that stays, besides the calls of the field report.
+pub(crate) fn daily_life() -> Vec<Flow> {
+    vec![
+        flow("driveway", "nvr", "video (RTSP), TCP 554", Service::Tcp(554), "local"),
+        flow("driveway", "phone", "mDNS, multicast", Service::Group(MDNS_V4, MDNS_V6), "on-link"),
+        flow("porch", "nvr", "video (RTSP), TCP 554", Service::Tcp(554), "local"),
+        flow("porch", "cloud-1", "cloud, TCP 443", Service::Tcp(443), "not-local"),
+        flow("porch", "cloud-3", "NTP, UDP 123", Service::Udp(123, 1), "not-local"),
+        flow("shed", "cloud-1", "cloud, TCP 443", Service::Tcp(443), "bystander"),
+        flow("phone", "cloud-1", "web, TCP 443", Service::Tcp(443), "bystander"),
+    ]
+}
+
 fn camera(name: &'static str) -> Vec<Flow> {
     let out = |to, what, service| flow(name, to, what, service, "not-local");
     let call = "3 calls, UDP 10240";
