@@ -116,7 +116,7 @@ pub(crate) fn tell<S: Source, B: Bytes>(
         zero: 0,
     };
     let told = caught.as_bytes();
-    let flags = u64::from(caught.captured) << 32 | u64::from(BPF_F_CURRENT_CPU);
+    let flags = u64::from(caught.captured) << 32 | BPF_F_CURRENT_CPU;
     // SAFETY: `CAUGHT` is the map to the kernel, `told` as long as it says, and the context the one
     // the program was called with, which has as many bytes as are captured.
     let result = unsafe {
