@@ -60,6 +60,7 @@ pub struct Camfence<'a> {
     bpffs: &'a BpffsRoot,
     program: Option<PathBuf>,
     config: Option<PathBuf>,
+    state: Option<PathBuf>,
     dir: TempDir,
 }
 
@@ -92,7 +93,7 @@ impl<'a> Camfence<'a> {
     /// Writes the configuration to a directory of its own.
     pub fn new(netns: &'a Netns, config: &str, bpffs: &'a BpffsRoot) -> Result<Self> {
         let dir = leftovers::temp_dir("camfence")?;
-        let camfence = Self { netns, bpffs, program: None, config: None, dir };
+        let camfence = Self { netns, bpffs, program: None, config: None, state: None, dir };
         camfence.configure(config)?;
         Ok(camfence)
     }
@@ -113,6 +114,13 @@ impl<'a> Camfence<'a> {
     #[must_use]
     pub fn with_config(mut self, path: impl Into<PathBuf>) -> Self {
         self.config = Some(path.into());
+        self
+    }
+
+    /// Keeps the history elsewhere than in a directory of its own.
+    #[must_use]
+    pub fn with_state(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state = Some(path.into());
         self
     }
 
@@ -150,7 +158,7 @@ impl<'a> Camfence<'a> {
         command.args(arguments).stdin(Stdio::null());
         // A daemon is found by its pin root and this: never one of the machine's own.
         command.env("CAMFENCE_RUN_DIR", self.dir.path());
-        command.env("CAMFENCE_STATE_DIR", self.dir.path());
+        command.env("CAMFENCE_STATE_DIR", self.state.as_deref().unwrap_or(self.dir.path()));
         Ok(command)
     }
 

@@ -74,7 +74,9 @@ fn break_it(tcx: bool) -> Result<()> {
 
     let lab = home::lab()?;
     let bpffs = BpffsRoot::new()?;
-    let camfence = Camfence::new(lab.box_ns(), "", &bpffs)?;
+    // The history has a disk of its own: it would fill the small one, and be what filling it finds.
+    let history = tempfile::tempdir()?;
+    let camfence = Camfence::new(lab.box_ns(), "", &bpffs)?.with_state(history.path());
     let disk = Disk::mount(camfence.dir())?;
     let programs = tempfile::tempdir()?;
     let builds = builds::both(programs.path())?;
