@@ -53,18 +53,11 @@ const ARM: Line = Line::Arm(6, 12);
 pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "capabilities", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 300 },
     Suite { name: "verdict", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 300 },
-    Suite { name: "ledger", kernels: WITH_TCX, full: Some(ALL), short: Some(FLOWS), limit: 600 },
-    Suite {
-        name: "ledger",
-        kernels: &[OLDEST, OLD, Line::Newest],
-        full: Some(FLOWS),
-        short: Some(FLOWS),
-        limit: 600,
-    },
-    Suite { name: "vlan", kernels: MOST, full: Some(ALL), short: Some(ALL), limit: 600 },
+    Suite { name: "ledger", kernels: EVERY, full: Some(FLOWS), short: Some(FLOWS), limit: 600 },
+    Suite { name: "vlan", kernels: WITH_TCX, full: Some(ALL), short: Some(ALL), limit: 600 },
     Suite {
         name: "vlan",
-        kernels: NEWEST,
+        kernels: &[OLDEST, OLD, Line::Newest],
         full: Some(&["both_ways", "made_again", "native_xdp_on", "ports_of_a_bridge", "at_tc"]),
         short: Some(ALL),
         limit: 600,
@@ -113,7 +106,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "lifecycle",
         kernels: MOST,
-        full: Some(&["made_again", "joins", "not_there_yet", "renamed_port", "taken_off"]),
+        full: Some(&["made_again", "joins", "taken_off"]),
         short: Some(&["a_port_made_again", "taken_off"]),
         limit: 900,
     },
