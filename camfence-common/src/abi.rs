@@ -190,7 +190,9 @@ pub struct Camera {
     /// [`Camera::AUDIT`] and the like.
     pub flags: u32,
     /// Zero.
-    pub zero: u32,
+    pub pad: u32,
+    /// Zero, as userspace knows and the BPF verifier does not: see [`Camera::unknown`].
+    pub zero: u64,
     /// IPv4 addresses it may send from, if addresses are bound; the rest is [`Prefix4::NOTHING`].
     pub bound4: [Prefix4; MAX_BOUND],
     /// IPv6 addresses it may send from, if addresses are bound; the rest is [`Prefix6::NOTHING`].
@@ -207,10 +209,10 @@ impl Camera {
     /// It may send only from bound addresses.
     pub const BOUND: u32 = 8;
 
-    /// A number that the BPF verifier knows nothing of.
+    /// Nothing, of which the BPF verifier knows nothing.
     #[inline(always)]
     pub const fn unknown(&self) -> Unknown {
-        Unknown::new(self.slot as u64 | (self.profile as u64) << 32)
+        Unknown::new(self.zero)
     }
 
     /// Whether a flag is set.

@@ -83,7 +83,7 @@ impl Object {
         let mut loader = EbpfLoader::new();
         let (log, rate) = (u8::from(options.log), ticks::rate());
         loader
-            .verifier_log_level(VerifierLogLevel::STATS)
+            .verifier_log_level(if std::env::var_os("CAMFENCE_VLOG").is_some() { VerifierLogLevel::VERBOSE } else { VerifierLogLevel::STATS })
             .map_max_entries(names::COUNTERS, slots(options.room.cameras))
             .map_max_entries(names::DEADLINES, slots(options.room.cameras))
             .map_max_entries(names::LAST_SEEN, slots(options.room.cameras))
@@ -206,6 +206,7 @@ fn refused(program: &str, error: &ProgramError) -> KernelError {
         }
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = verifier_log.to_string();
+            if let Some(path) = std::env::var_os("CAMFENCE_VLOG") { let _ = std::fs::write(path, &log); }
             let said = log.lines().rev().find(|line| !is_statistic(line));
             said.map_or_else(|| io_error.to_string(), |line| format!("{io_error}: {line}"))
         }
