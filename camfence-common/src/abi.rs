@@ -13,12 +13,12 @@ use crate::{
     },
     mac::Mac,
     reason::Reason,
-    verifier::Unknown,
+    verifier::{Unknown, low32},
 };
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
-pub const ABI: u32 = 5;
+pub const ABI: u32 = 6;
 
 /// A camera that nobody has, in every fence that stands: its frames are run through the attached
 /// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
@@ -35,8 +35,13 @@ pub mod names {
     pub const PROFILES: &str = "PROFILES";
     /// LPM trie of [`NameKey`](super::NameKey) to [`NameRule`](super::NameRule).
     pub const NAMES: &str = "NAMES";
-    /// Array, one element: not zero if the live map may have an entry for unknown sources.
-    pub const STRANGERS: &str = "STRANGERS";
+    /// Array of words of 64 bits: which MACs may be in the live map; see
+    /// [`FilterPlace`](super::FilterPlace).
+    pub const FILTER: &str = "FILTER";
+    /// Array, one element: [`look_for`](super::look_for).
+    pub const LOOK_FOR: &str = "LOOK_FOR";
+    /// The same, as the object file has it.
+    pub const LOOK_FOR_SECTION: &str = ".bss";
     /// Array of deadlines, by slot: until when, in nanoseconds since boot, a camera is opened.
     pub const DEADLINES: &str = "DEADLINES";
     /// Per-CPU array of [`CameraCounters`](super::CameraCounters), by slot.
@@ -103,6 +108,47 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 /// Entries of the map of names: as many as profiles in all their places can list.
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
+
+/// What programs look for besides registered cameras: bits of a number.
+pub mod look_for {
+    /// The live map may have an entry for unknown sources.
+    pub const STRANGERS: u64 = 1;
+    /// A camera may be opened.
+    pub const OPENED: u64 = 2;
+}
+
+/// Words of the filter: 2^20 bits, so that with the most cameras 15 bystanders of 16 are told at once.
+pub const FILTER_WORDS: u32 = 1 << FilterPlace::WORD_BITS;
+
+/// A MAC's place in the filter. Two can have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilterPlace {
+    /// The word.
+    pub word: u32,
+    /// The bit in it.
+    pub bit: u32,
+}
+
+impl FilterPlace {
+    const WORD_BITS: u32 = 14;
+    const BIT_BITS: u32 = 6;
+    /// 2^64 divided by the golden ratio: the upper bits of a product depend on all of a number's.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    /// Where a MAC has its place.
+    #[inline(always)]
+    pub const fn of(mac: Mac) -> Self {
+        let hash = mac.number().wrapping_mul(Self::FACTOR) >> (64 - Self::WORD_BITS - Self::BIT_BITS);
+        let hash = low32(hash);
+        Self { word: hash >> Self::BIT_BITS, bit: hash & (u64::BITS - 1) }
+    }
+
+    /// Whether its bit is set in its word.
+    #[inline(always)]
+    pub const fn is_in(self, word: u64) -> bool {
+        word >> self.bit & 1 != 0
+    }
+}
 
 /// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports,
 /// and one for the canary.

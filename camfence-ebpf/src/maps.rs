@@ -4,6 +4,7 @@
 use core::{
     ffi::c_void,
     ptr::{self, NonNull},
+    sync::atomic::AtomicU64,
 };
 
 use aya_ebpf::{
@@ -17,8 +18,8 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        Camera, CameraCounters, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
-        SPARE_SLOTS, Sighting, SightingKey, State, Tally,
+        Camera, CameraCounters, FILTER_WORDS, FilterPlace, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
+        SPARE_SLOTS, Sighting, SightingKey, State, Tally, look_for,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
@@ -116,11 +117,15 @@ static NAMES: LpmTrie<NameKey, NameRule> = LpmTrie::with_max_entries(NAME_SLOTS,
 #[map]
 static NAME: PerCpuArray<Name> = PerCpuArray::with_max_entries(1, 0);
 
-/// Whether the live camera map may have an entry for the unknown sources of a port: without one,
-/// a bystander's frame costs no second look-up. Written by userspace, before such an entry comes
-/// and after the last has gone.
+/// Where the live camera map may have an entry: a bystander's frame costs no look-up there. Written by
+/// userspace, before an entry comes and after it has gone.
 #[map]
-static STRANGERS: Array<u32> = Array::with_max_entries(1, 0);
+static FILTER: Array<u64> = Array::with_max_entries(FILTER_WORDS, 0);
+
+/// What is to be looked for besides registered cameras: [`look_for`]. Read at its address, without a
+/// look-up (kernel 5.2). Written by userspace, before there is such a thing and after the last has gone.
+#[unsafe(no_mangle)]
+static LOOK_FOR: AtomicU64 = AtomicU64::new(0);
 
 /// Until when cameras are opened, by slot, in nanoseconds since boot. Written by userspace. Zero:
 /// not opened.
@@ -150,9 +155,13 @@ pub(crate) struct Maps;
 impl Tables for Maps {
     #[inline(always)]
     fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera> {
+        let strangers = looks_for(look_for::STRANGERS);
+        if !may_be_camera(mac) && !strangers {
+            return None;
+        }
         let live = CAMERAS.live()?;
         let camera = live.get(Key::of_mac(mac));
-        if camera.is_some() || STRANGERS.get(0).is_none_or(|some| *some == 0) {
+        if camera.is_some() || !strangers {
             return camera;
         }
         live.get(Key::of_port(port()))
@@ -182,13 +191,27 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn deadline(&self, slot: u32) -> u64 {
-        DEADLINES.get(slot).copied().unwrap_or(0)
+        if looks_for(look_for::OPENED) { DEADLINES.get(slot).copied().unwrap_or(0) } else { 0 }
     }
 
     #[inline(always)]
     fn now(&self) -> u64 {
         now()
     }
+}
+
+/// Whether a MAC may be a registered camera's. Without the filter, every one may.
+#[inline(always)]
+fn may_be_camera(mac: Mac) -> bool {
+    let place = FilterPlace::of(mac);
+    FILTER.get(place.word).is_none_or(|word| place.is_in(*word))
+}
+
+#[inline(always)]
+fn looks_for(what: u64) -> bool {
+    // SAFETY: reads a static; volatile because userspace may change it at any time. LLVM has no
+    // atomic load for this target.
+    unsafe { LOOK_FOR.as_ptr().read_volatile() & what != 0 }
 }
 
 #[inline(always)]

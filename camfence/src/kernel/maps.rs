@@ -11,7 +11,7 @@ use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
-        SightingKey, State, Subject, names,
+        SightingKey, State, Subject, look_for, names,
     },
     flow::{Flow, FlowKey},
     limits::MAX_SIGHTINGS,
@@ -24,6 +24,7 @@ use super::{
     error::{KernelError, OsCode as _, Result, Tried as _},
     last_seen::LastSeen,
     ledger::{Contents, Ledger},
+    filter::{Filter, LookFor},
     names::{Entries, Names},
     object::{Object, Room},
     root::{Generation, Root},
@@ -69,7 +70,8 @@ pub struct Maps {
     live: CameraMap,
     profiles: Array<MapData, Shared<Profile>>,
     names: Names,
-    strangers: Array<MapData, u32>,
+    filter: Filter,
+    look_for: LookFor,
     deadlines: Array<MapData, u64>,
     sightings: SightingMap,
     counters: CounterArray,
@@ -124,7 +126,8 @@ impl Maps {
             live: open(generation, LIVE)?,
             profiles: open(generation, names::PROFILES)?,
             names: Names(open(generation, names::NAMES)?),
-            strangers: open(generation, names::STRANGERS)?,
+            filter: Filter(open(generation, names::FILTER)?),
+            look_for: LookFor(open(generation, names::LOOK_FOR)?),
             deadlines: open(generation, names::DEADLINES)?,
             sightings: open(generation, names::SIGHTINGS)?,
             counters: open(generation, names::COUNTERS)?,
@@ -153,7 +156,8 @@ impl Maps {
             live: pinned(new_camera_map(max_cameras)?, generation, LIVE)?,
             profiles: take(object, names::PROFILES)?,
             names: Names(take(object, names::NAMES)?),
-            strangers: take(object, names::STRANGERS)?,
+            filter: Filter(take(object, names::FILTER)?),
+            look_for: LookFor(take(object, names::LOOK_FOR_SECTION)?),
             deadlines: take(object, names::DEADLINES)?,
             sightings: take(object, names::SIGHTINGS)?,
             counters: take(object, names::COUNTERS)?,
@@ -208,8 +212,8 @@ impl Maps {
                 profiles.insert(index, CompiledProfile { table, names });
             }
         }
-        let strangers = self.strangers.get(&0, 0).tried(|| "reading what is looked for".into())?;
-        Ok(Observed { cameras: self.cameras()?, strangers: strangers != 0, profiles })
+        let strangers = self.look_for.has(look_for::STRANGERS)?;
+        Ok(Observed { cameras: self.cameras()?, strangers, profiles })
     }
 
     /// The cameras in the live map, and what stands there for unknown sources.
@@ -247,9 +251,11 @@ impl Maps {
 
     /// Sets until when the camera of a slot is opened, in nanoseconds since boot.
     pub(super) fn set_deadline(&mut self, slot: u32, deadline: u64) -> Result<()> {
-        self.deadlines
-            .set(slot, deadline, 0)
-            .tried(|| format!("setting the deadline of slot {slot}"))
+        if deadline != 0 {
+            self.look_for.set(look_for::OPENED, true)?;
+        }
+        let set = self.deadlines.set(slot, deadline, 0);
+        set.tried(|| format!("setting the deadline of slot {slot}"))
     }
 
     /// The unknown sources that were seen last.
@@ -333,6 +339,7 @@ impl Maps {
         }
         for (subject, camera) in &changes.insert {
             self.clear_slot(camera.slot)?;
+            self.filter.cover([*subject])?;
             insert(&mut self.live, *subject, *camera)?;
         }
         if changes.ignore_strangers {
@@ -359,7 +366,7 @@ impl Maps {
     /// Has programs look for entries of unknown sources, or not. Putting the live map in its own
     /// place waits until no program runs that may not have seen the change.
     fn look_for_strangers(&mut self, look: bool) -> Result<()> {
-        self.strangers.set(0, u32::from(look), 0).tried(|| "writing what is looked for".into())?;
+        self.look_for.set(look_for::STRANGERS, look)?;
         self.point_to_live()
     }
 
@@ -373,6 +380,8 @@ impl Maps {
         for (subject, camera) in cameras {
             insert(&mut next, *subject, *camera)?;
         }
+        let subjects = || cameras.iter().map(|(subject, _)| *subject);
+        self.filter.cover(subjects())?;
         self.live = pinned(next, self.generation.as_ref(), NEXT)?;
         self.point_to_live()?;
         self.generation.as_ref().map_or(Ok(()), rename_next)

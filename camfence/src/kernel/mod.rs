@@ -27,6 +27,7 @@ pub mod clsact;
 pub mod error;
 pub mod events;
 pub mod features;
+mod filter;
 pub mod flowtables;
 pub mod hooks;
 mod last_seen;

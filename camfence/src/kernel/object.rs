@@ -30,7 +30,7 @@ const PINNED_MAPS: [&str; 14] = [
     names::CAMERAS,
     names::PROFILES,
     names::NAMES,
-    names::STRANGERS,
+    names::FILTER,
     names::DEADLINES,
     names::COUNTERS,
     names::SIGHTINGS,
@@ -95,6 +95,7 @@ impl Object {
             for name in PINNED_MAPS {
                 loader.map_pin_path(name, generation.map(name));
             }
+            loader.map_pin_path(names::LOOK_FOR_SECTION, generation.map(names::LOOK_FOR));
         }
         let mut ebpf = loader.load(OBJECT).tried(|| "making the maps".into())?;
         load_tc(&mut ebpf, names::OUTBOUND_TC)?;
