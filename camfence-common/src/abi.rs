@@ -13,7 +13,7 @@ use crate::{
     },
     mac::Mac,
     reason::Reason,
-    verifier::{Unknown, low32},
+    verifier::Unknown,
 };
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
@@ -35,13 +35,10 @@ pub mod names {
     pub const PROFILES: &str = "PROFILES";
     /// LPM trie of [`NameKey`](super::NameKey) to [`NameRule`](super::NameRule).
     pub const NAMES: &str = "NAMES";
-    /// Array of words of 64 bits: which MACs may be in the live map; see
-    /// [`FilterPlace`](super::FilterPlace).
-    pub const FILTER: &str = "FILTER";
-    /// Array, one element: [`look_for`](super::look_for).
-    pub const LOOK_FOR: &str = "LOOK_FOR";
+    /// Array, one element: [`Ahead`](super::Ahead).
+    pub const AHEAD: &str = "AHEAD";
     /// The same, as the object file has it.
-    pub const LOOK_FOR_SECTION: &str = ".bss";
+    pub const AHEAD_SECTION: &str = ".bss";
     /// Array of deadlines, by slot: until when, in nanoseconds since boot, a camera is opened.
     pub const DEADLINES: &str = "DEADLINES";
     /// Per-CPU array of [`CameraCounters`](super::CameraCounters), by slot.
@@ -109,6 +106,31 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
 
+/// What programs look at before they look for a camera, each at its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ahead {
+    /// What is looked for besides registered cameras: bits of [`look_for`].
+    pub look_for: u64,
+    /// The bits of the MACs that may be in the live map; see [`FilterPlace`].
+    pub filter: [u64; FILTER_WORDS],
+}
+
+impl Ahead {
+    /// No cameras.
+    pub const NOTHING: Self = Self { look_for: 0, filter: [0; FILTER_WORDS] };
+
+    /// Whether something is looked for.
+    pub const fn looks_for(&self, what: u64) -> bool {
+        self.look_for & what != 0
+    }
+
+    /// Whether the bit of a place is set.
+    pub const fn has(&self, place: FilterPlace) -> bool {
+        self.filter[place.word] & place.mask() != 0
+    }
+}
+
 /// What programs look for besides registered cameras: bits of a number.
 pub mod look_for {
     /// The live map may have an entry for unknown sources.
@@ -117,20 +139,19 @@ pub mod look_for {
     pub const OPENED: u64 = 2;
 }
 
-/// Words of the filter: 2^20 bits, so that with the most cameras 15 bystanders of 16 are told at once.
-pub const FILTER_WORDS: u32 = 1 << FilterPlace::WORD_BITS;
+/// Words of the filter: 2^17 bits, so that with the most cameras three bystanders of five are told at once.
+pub const FILTER_WORDS: usize = 1 << FilterPlace::WORD_BITS;
 
 /// A MAC's place in the filter. Two can have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilterPlace {
     /// The word.
-    pub word: u32,
-    /// The bit in it.
-    pub bit: u32,
+    pub word: usize,
+    bit: u32,
 }
 
 impl FilterPlace {
-    const WORD_BITS: u32 = 14;
+    const WORD_BITS: u32 = 11;
     const BIT_BITS: u32 = 6;
     /// 2^64 divided by the golden ratio: the upper bits of a product depend on all of a number's.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -138,15 +159,15 @@ impl FilterPlace {
     /// Where a MAC has its place.
     #[inline(always)]
     pub const fn of(mac: Mac) -> Self {
-        let hash = mac.number().wrapping_mul(Self::FACTOR) >> (64 - Self::WORD_BITS - Self::BIT_BITS);
-        let hash = low32(hash);
-        Self { word: hash >> Self::BIT_BITS, bit: hash & (u64::BITS - 1) }
+        let hash = mac.number().wrapping_mul(Self::FACTOR);
+        let bit = hash >> (64 - Self::WORD_BITS - Self::BIT_BITS) & (u64::BITS as u64 - 1);
+        Self { word: (hash >> (64 - Self::WORD_BITS)) as usize, bit: bit as u32 }
     }
 
-    /// Whether its bit is set in its word.
+    /// Its bit in the word.
     #[inline(always)]
-    pub const fn is_in(self, word: u64) -> bool {
-        word >> self.bit & 1 != 0
+    pub const fn mask(self) -> u64 {
+        1 << self.bit
     }
 }
 

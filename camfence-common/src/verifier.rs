@@ -67,13 +67,6 @@ pub const fn low16(packed: usize) -> u16 {
     (packed & 0xffff) as u16
 }
 
-/// The low 32 bits of a number.
-#[expect(clippy::cast_possible_truncation, reason = "it is what this is for")]
-#[inline(always)]
-pub const fn low32(number: u64) -> u32 {
-    (number & 0xffff_ffff) as u32
-}
-
 /// Keeps LLVM from seeing where a number comes from: an address, so that it reads through the very
 /// register that was compared with the packet's end, the one the verifier knows to be in bounds; an
 /// index, so that it is computed before an address is moved by it.

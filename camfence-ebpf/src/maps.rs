@@ -4,7 +4,7 @@
 use core::{
     ffi::c_void,
     ptr::{self, NonNull},
-    sync::atomic::AtomicU64,
+    cell::UnsafeCell,
 };
 
 use aya_ebpf::{
@@ -18,7 +18,7 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        Camera, CameraCounters, FILTER_WORDS, FilterPlace, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
+        Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
         SPARE_SLOTS, Sighting, SightingKey, State, Tally, look_for,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
@@ -117,15 +117,17 @@ static NAMES: LpmTrie<NameKey, NameRule> = LpmTrie::with_max_entries(NAME_SLOTS,
 #[map]
 static NAME: PerCpuArray<Name> = PerCpuArray::with_max_entries(1, 0);
 
-/// Where the live camera map may have an entry: a bystander's frame costs no look-up there. Written by
-/// userspace, before an entry comes and after it has gone.
-#[map]
-static FILTER: Array<u64> = Array::with_max_entries(FILTER_WORDS, 0);
-
-/// What is to be looked for besides registered cameras: [`look_for`]. Read at its address, without a
-/// look-up (kernel 5.2). Written by userspace, before there is such a thing and after the last has gone.
+/// What programs look at before they look for a camera. Read at its address, without a look-up (kernel
+/// 5.2). Written by userspace.
 #[unsafe(no_mangle)]
-static LOOK_FOR: AtomicU64 = AtomicU64::new(0);
+static AHEAD: Unshared<Ahead> = Unshared(UnsafeCell::new(Ahead::NOTHING));
+
+/// A static that only userspace writes.
+#[repr(transparent)]
+struct Unshared<T>(UnsafeCell<T>);
+
+// SAFETY: programs only read it, and only as [`ahead`] does.
+unsafe impl<T> Sync for Unshared<T> {}
 
 /// Until when cameras are opened, by slot, in nanoseconds since boot. Written by userspace. Zero:
 /// not opened.
@@ -200,18 +202,19 @@ impl Tables for Maps {
     }
 }
 
-/// Whether a MAC may be a registered camera's. Without the filter, every one may.
+/// Whether a MAC may be a registered camera's.
 #[inline(always)]
 fn may_be_camera(mac: Mac) -> bool {
     let place = FilterPlace::of(mac);
-    FILTER.get(place.word).is_none_or(|word| place.is_in(*word))
+    // SAFETY: the place is in the filter; volatile because userspace may change it at any time.
+    let word = unsafe { (&raw const (*AHEAD.0.get()).filter).cast::<u64>().add(place.word).read_volatile() };
+    word & place.mask() != 0
 }
 
 #[inline(always)]
 fn looks_for(what: u64) -> bool {
-    // SAFETY: reads a static; volatile because userspace may change it at any time. LLVM has no
-    // atomic load for this target.
-    unsafe { LOOK_FOR.as_ptr().read_volatile() & what != 0 }
+    // SAFETY: reads a static; volatile as above.
+    unsafe { (&raw const (*AHEAD.0.get()).look_for).read_volatile() & what != 0 }
 }
 
 #[inline(always)]

@@ -18,6 +18,7 @@
 //!   and `routes` what `init` does,
 //! - [`runner`] runs single frames through the programs without an interface.
 
+mod ahead;
 mod batch;
 pub mod canary;
 pub mod capture;
@@ -27,7 +28,6 @@ pub mod clsact;
 pub mod error;
 pub mod events;
 pub mod features;
-mod filter;
 pub mod flowtables;
 pub mod hooks;
 mod last_seen;
