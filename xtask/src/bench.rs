@@ -1,0 +1,41 @@
+//! `cargo xtask bench`: camfence beside what people would use instead.
+
+use anyhow::Result;
+
+use crate::{
+    build,
+    run::{cargo, need_root, show},
+    setup,
+};
+
+#[path = "../../tests/benches/bench/arguments.rs"]
+mod arguments;
+
+pub(crate) use self::arguments::Arguments;
+
+/// Builds camfence as it is released, has its peers here, and runs the benchmark.
+///
+/// The benchmark itself is built like the tests: what it measures runs in the kernel and in other
+/// programs.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    need_root("bench")?;
+    setup::run()?;
+    setup::peers();
+    let camfence = build::camfence(true)?;
+    let mut bench = cargo();
+    bench
+        .args(["bench", "--quiet", "--profile", "dev"])
+        .args(["--package", "camfence-tests", "--bench", "bench", "--"])
+        .args(words(arguments))
+        .env("CAMFENCE_BIN", camfence);
+    show(&mut bench)
+}
+
+/// The arguments again.
+fn words(arguments: &Arguments) -> Vec<String> {
+    let Arguments { parts, json, quick, rounds, no_judge, bench: _ } = arguments;
+    let flags = [("--json", json), ("--quick", quick), ("--no-judge", no_judge)];
+    let set = flags.into_iter().filter(|(_, set)| **set).map(|(flag, _)| flag.to_owned());
+    let rounds = rounds.iter().flat_map(|rounds| ["--rounds".into(), rounds.to_string()]);
+    set.chain(rounds).chain(parts.iter().cloned()).collect()
+}
