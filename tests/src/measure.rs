@@ -2,13 +2,17 @@
 //!
 //! - [`rounds`]: samples taken in turn, their medians and ratios,
 //! - [`program`]: programs in the kernel, run for their time,
-//! - [`own`]: the benchmark's own programs.
+//! - [`own`]: the benchmark's own programs,
+//! - [`fence`]: a fence whose programs are run, and [`frames`] to run them with.
 
+pub mod fence;
+pub mod frames;
 pub mod own;
 pub mod program;
 pub mod rounds;
 
 pub use self::{
+    fence::{Fence, Policy},
     program::Program,
     rounds::{Measurement, Series, Summary, Unit, measure},
 };

@@ -6,6 +6,7 @@
 mod arguments;
 mod machine;
 mod packet;
+mod peers;
 mod report;
 mod targets;
 

@@ -43,16 +43,17 @@ pub(crate) struct Row {
 }
 
 impl Table {
-    /// Of what was measured in the same rounds. Each row gets its ratios to those `bases` that were
-    /// measured too.
-    pub(crate) fn new(title: impl Into<String>, all: &[Series], bases: &[&str]) -> Self {
-        let bases: Vec<_> = all.iter().filter(|s| bases.contains(&s.name.as_str())).collect();
-        let ratios = |series: &Series| {
-            let others = bases.iter().filter(|base| base.name != series.name);
-            others.map(|base| (base.name.clone(), series.ratio(base))).collect()
-        };
-        let rows = all.iter().map(|s| Row { series: s.clone(), ratios: ratios(s) }).collect();
+    /// Of rows.
+    pub(crate) fn new(title: impl Into<String>, rows: Vec<Row>) -> Self {
         Self { title: title.into(), rows }
+    }
+}
+
+impl Row {
+    /// Of a measurement, with its ratio to others of the same rounds, each under a name.
+    pub(crate) fn new(series: &Series, bases: &[(&str, &Series)]) -> Self {
+        let ratio = |(name, base): &(&str, &Series)| ((*name).to_owned(), series.ratio(base));
+        Self { series: series.clone(), ratios: bases.iter().map(ratio).collect() }
     }
 }
 

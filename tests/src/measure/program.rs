@@ -4,11 +4,16 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::programs::{ProgramInfo, ProgramType, SchedClassifier, Xdp, loaded_programs};
 use aya::{TestRun as _, TestRunOptions};
 use aya_obj::programs::XdpAttachType;
 use rustix::time::{ClockId, clock_gettime};
+
+/// `XDP_DROP` and `XDP_PASS`.
+const XDP_ACTIONS: [u32; 2] = [1, 2];
+/// `TC_ACT_SHOT` and `TC_ACT_UNSPEC`.
+const TC_ACTIONS: [u32; 2] = [2, u32::MAX];
 
 /// A program in the kernel.
 #[derive(Debug)]
@@ -22,8 +27,8 @@ pub enum Program {
 /// What came of running a frame over and over.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run {
-    /// What the program answered last.
-    pub action: u32,
+    /// Whether the program dropped the frame.
+    pub dropped: bool,
     /// Time of one frame, in nanoseconds, by the clock of this thread's CPU time: it leaves out
     /// what other processes took meanwhile, and has parts of a nanosecond.
     pub nanoseconds: f64,
@@ -70,13 +75,15 @@ impl Program {
     pub fn run(&self, frame: &[u8], repeat: u32) -> Result<Run> {
         let options = TestRunOptions { data_in: Some(frame), repeat, ..TestRunOptions::new() };
         let before = cpu_time();
-        let result = match self {
-            Self::Xdp(program) => program.test_run(options),
-            Self::Tc(program) => program.test_run(options),
+        let (result, [drop, pass]) = match self {
+            Self::Xdp(program) => (program.test_run(options), XDP_ACTIONS),
+            Self::Tc(program) => (program.test_run(options), TC_ACTIONS),
         };
         let result = result.context("running a frame")?;
         let nanoseconds = (cpu_time() - before) * 1e9 / f64::from(repeat);
-        Ok(Run { action: result.return_value, nanoseconds, kernel: result.duration })
+        let action = result.return_value;
+        ensure!(action == drop || action == pass, "the program answered {action}");
+        Ok(Run { dropped: action == drop, nanoseconds, kernel: result.duration })
     }
 }
 
