@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::{
     limits::{
         MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES,
-        MAX_STRANGER_PORTS,
+        MAX_STRANGER_PORTS, SHORT_LIST,
     },
     mac::Mac,
     reason::Reason,
@@ -320,18 +320,60 @@ impl Prefix6 {
     pub const NOTHING: Self = Self { network: [u64::MAX; 2], mask: [0; 2] };
 }
 
-/// What an allowance allows at its destination. Ports are numbers in the machine's byte order.
+/// Most bounds between zones of addresses: two for each local network and each destination.
+pub const MAX_BOUNDS: usize = 2 * (MAX_LOCAL_PREFIXES + MAX_ALLOWANCES);
+
+/// Most bounds between ranges of ports: two for each allowance.
+pub const MAX_PORT_BOUNDS: usize = 2 * MAX_ALLOWANCES;
+
+/// Words with a bit for each zone.
+const ZONE_WORDS: usize = MAX_BOUNDS / 64 + 1;
+
+/// The zones of IPv4: ranges whose addresses are all treated alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct Service {
-    /// The protocol's number in IPv4 and in IPv6.
-    pub protocol: [u8; 2],
-    /// Not zero if only some ports are meant.
-    pub has_ports: u16,
-    /// The first port.
-    pub first_port: u16,
-    /// The last port.
-    pub last_port: u16,
+pub struct Zones4 {
+    /// The first step of a search: the highest power of two that is not above the number of bounds; 0 if
+    /// there is only one zone.
+    pub step: u64,
+    /// The first address of each zone but the first, rising. The machine's byte order.
+    pub bounds: [u32; MAX_BOUNDS],
+    /// Whether each zone is local: a bit each, from the lowest of the first word.
+    pub local: [u64; ZONE_WORDS],
+    /// The allowances for each zone: a bit each.
+    pub allowances: [u64; MAX_BOUNDS + 1],
+}
+
+/// The zones of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Zones6 {
+    /// As in [`Zones4`].
+    pub step: u64,
+    /// As in [`Zones4`]; the upper half first.
+    pub bounds: [[u64; 2]; MAX_BOUNDS],
+    /// As in [`Zones4`].
+    pub local: [u64; ZONE_WORDS],
+    /// As in [`Zones4`].
+    pub allowances: [u64; MAX_BOUNDS + 1],
+}
+
+/// What allowances allow at their destinations. Sets of allowances have a bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Services {
+    /// The first step of a search for a port, as in [`Zones4`].
+    pub step: u64,
+    /// The first port of each range but the first, rising. The machine's byte order.
+    pub bounds: [u16; MAX_PORT_BOUNDS],
+    /// The allowances for each range of ports.
+    pub ports: [u64; MAX_PORT_BOUNDS + 1],
+    /// The allowances for all ports, and for protocols without.
+    pub portless: u64,
+    /// The allowances for TCP, for UDP and for ICMP, in IPv4 and in IPv6.
+    pub common: [[u64; 3]; 2],
+    /// The number of each allowance's protocol, in IPv4 and in IPv6.
+    pub protocols: [[u8; 2]; MAX_ALLOWANCES],
 }
 
 /// A policy that cameras share. An element is written once and not again while a camera in the
@@ -343,24 +385,24 @@ pub struct Profile {
     pub written: u32,
     /// [`Profile::NO_DNS`] and the like.
     pub guards: u32,
-    /// How many of [`local4`](Self::local4) count.
+    /// How many local IPv4 networks there are. They are listed if they are no more than [`SHORT_LIST`].
     pub local4_len: u16,
-    /// How many of [`local6`](Self::local6) count.
+    /// How many local IPv6 networks there are, as above.
     pub local6_len: u16,
     /// How many allowances there are.
     pub allow_len: u16,
     /// Zero.
     pub zero: u16,
-    /// Local IPv4 networks.
-    pub local4: [Prefix4; MAX_LOCAL_PREFIXES],
-    /// Local IPv6 networks.
-    pub local6: [Prefix6; MAX_LOCAL_PREFIXES],
-    /// Where each allowance goes in IPv4.
-    pub to4: [Prefix4; MAX_ALLOWANCES],
-    /// Where each allowance goes in IPv6.
-    pub to6: [Prefix6; MAX_ALLOWANCES],
-    /// What each allowance allows there.
-    pub services: [Service; MAX_ALLOWANCES],
+    /// Local IPv4 networks, if they are few.
+    pub local4: [Prefix4; SHORT_LIST],
+    /// Local IPv6 networks, if they are few.
+    pub local6: [Prefix6; SHORT_LIST],
+    /// How each IPv4 address is treated.
+    pub zones4: Zones4,
+    /// How each IPv6 address is treated.
+    pub zones6: Zones6,
+    /// What the allowances allow.
+    pub services: Services,
 }
 
 impl Profile {

@@ -17,7 +17,7 @@ use crate::{
     flow,
     packet::{Bytes, Packet},
     reason::{Direction, Effect, Reason},
-    tables::{Allowances, Allowed, Carried, Tables},
+    tables::{Allowances, Allowed, Carried, Tables, Treatment},
     verifier::{Unknown, forget, low8, settle},
     wire::{
         Malformed, Parsed,
@@ -150,7 +150,7 @@ struct Facts<'a> {
     marks: Marks,
     /// The peer's address, as a [`FlowKey`](crate::flow::FlowKey) has it.
     peer: [u64; 2],
-    /// The allowances for its peer's address, if it is neither on link nor local.
+    /// The allowances for its peer's address. Not asked if on link.
     allowances: Allowances,
     transport: Transport,
 }
@@ -276,9 +276,8 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             Direction::Inbound => (plain.source, is_link_local4(plain.source)),
         };
         let unknown = self.camera.unknown();
-        let place = Self::place(settle(is_on_link, unknown), || profile.is_local4(peer, unknown));
-        let allowances =
-            if place == 0 { profile.allowances4(peer, unknown) } else { Allowances::NONE };
+        let is_on_link = settle(is_on_link, unknown);
+        let (place, allowances) = Self::place(is_on_link, || profile.treat4(peer, unknown));
         let marks = Marks(forget(place | self.source4(plain.source), unknown));
         let allowances = allowances.settle(unknown);
         let peer = flow::mapped(peer);
@@ -293,9 +292,8 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             Direction::Inbound => (header.source, is_link_local4(header.source)),
         };
         let unknown = self.camera.unknown();
-        let place = Self::place(settle(is_on_link, unknown), || profile.is_local4(peer, unknown));
-        let allowances =
-            if place == 0 { profile.allowances4(peer, unknown) } else { Allowances::NONE };
+        let is_on_link = settle(is_on_link, unknown);
+        let (place, allowances) = Self::place(is_on_link, || profile.treat4(peer, unknown));
         let route = Marks::mark(Marks::SOURCE_ROUTE, header.has_source_route(self.packet, unknown)?);
         let marks = place | route | self.source4(header.source);
         let marks = Marks(forget(marks, unknown));
@@ -312,9 +310,8 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             Direction::Inbound => (header.source, is_neighbor6(header.source)),
         };
         let unknown = self.camera.unknown();
-        let place = Self::place(settle(is_on_link, unknown), || profile.is_local6(peer, unknown));
-        let allowances =
-            if place == 0 { profile.allowances6(peer, unknown) } else { Allowances::NONE };
+        let is_on_link = settle(is_on_link, unknown);
+        let (place, allowances) = Self::place(is_on_link, || profile.treat6(peer, unknown));
         let marks = Marks::IPV6 | place | self.source6(header.source);
         let marks = Marks(forget(marks, unknown));
         let allowances = allowances.settle(unknown);
@@ -322,10 +319,14 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
         Ok(Facts { profile, marks, peer, allowances, transport })
     }
 
-    /// Where the peer is.
+    /// Where the peer is, and the allowances for it.
     #[inline(always)]
-    fn place(is_on_link: bool, is_local: impl FnOnce() -> bool) -> usize {
-        if is_on_link { Marks::ON_LINK } else { Marks::mark(Marks::LOCAL, is_local()) }
+    fn place(is_on_link: bool, treat: impl FnOnce() -> Treatment) -> (usize, Allowances) {
+        if is_on_link {
+            return (Marks::ON_LINK, Allowances::NONE);
+        }
+        let Treatment { local, allowances } = treat();
+        (Marks::mark(Marks::LOCAL, local), allowances)
     }
 
     /// The first rules for IP packets, in their order: those that no plain frame comes under.
