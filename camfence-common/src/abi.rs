@@ -326,6 +326,10 @@ pub const MAX_BOUNDS: usize = 2 * (MAX_LOCAL_PREFIXES + MAX_ALLOWANCES);
 /// Most bounds between ranges of ports: two for each allowance.
 pub const MAX_PORT_BOUNDS: usize = 2 * MAX_ALLOWANCES;
 
+/// Classes of protocols: each allowance can make one in IPv4 and one in IPv6.
+pub const CLASSES: usize = 2 * MAX_ALLOWANCES + 1;
+const _: () = assert!(CLASSES <= 256);
+
 /// Words with a bit for each zone.
 const ZONE_WORDS: usize = MAX_BOUNDS / 64 + 1;
 
@@ -370,10 +374,10 @@ pub struct Services {
     pub ports: [u64; MAX_PORT_BOUNDS + 1],
     /// The allowances for all ports, and for protocols without.
     pub portless: u64,
-    /// The allowances for TCP, for UDP and for ICMP, in IPv4 and in IPv6.
-    pub common: [[u64; 3]; 2],
-    /// The number of each allowance's protocol, in IPv4 and in IPv6.
-    pub protocols: [[u8; 2]; MAX_ALLOWANCES],
+    /// The allowances for protocols, by class; none for the first class.
+    pub classes: [u64; CLASSES],
+    /// The class of each protocol, in IPv4 and in IPv6.
+    pub class_of: [[u8; 256]; 2],
 }
 
 /// A policy that cameras share. An element is written once and not again while a camera in the

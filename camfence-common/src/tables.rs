@@ -5,11 +5,7 @@ use crate::{
     limits::{MAX_ALLOWANCES, SHORT_LIST},
     mac::Mac,
     verifier::{Unknown, forget, low8, low16, settle},
-    wire::{
-        Parsed,
-        dns::Name,
-        extension::{Family, Protocol},
-    },
+    wire::{Parsed, dns::Name},
 };
 
 /// The tables that userspace fills: BPF maps in the kernel, plain memory in a test.
@@ -104,7 +100,7 @@ impl Profile {
     #[inline(always)]
     pub fn allows(&self, Allowances(set): Allowances, what: Carried, unknown: Unknown) -> Allowed {
         let what = what.settle(unknown);
-        let set = set & self.of_protocol(what, unknown);
+        let set = set & self.of_protocol(what);
         if set == 0 {
             return Allowed::No;
         }
@@ -117,21 +113,10 @@ impl Profile {
 
     /// The allowances for a packet's protocol.
     #[inline(always)]
-    fn of_protocol(&self, what: Carried, unknown: Unknown) -> u64 {
-        let [tcp, udp, icmp] = self.services.common[what.column & 1];
-        match (Protocol(what.protocol), what.column) {
-            (Protocol::TCP, _) => return tcp,
-            (Protocol::UDP, _) => return udp,
-            (Protocol::ICMP, Carried::IPV4) | (Protocol::ICMPV6, Carried::IPV6) => return icmp,
-            _ => {}
-        }
-        let mut set = 0;
-        for index in 0..usize::from(self.allow_len).min(MAX_ALLOWANCES) {
-            let Some(numbers) = self.services.protocols.get(index) else { break };
-            let same = usize::from(numbers[what.column & 1] == what.protocol);
-            set = forget(set | same << index, unknown);
-        }
-        set as u64
+    fn of_protocol(&self, what: Carried) -> u64 {
+        let services = &self.services;
+        let class = services.class_of[what.column & 1][usize::from(what.protocol)];
+        services.classes.get(usize::from(class)).copied().unwrap_or(0)
     }
 
     /// The allowances for a port.
@@ -196,9 +181,6 @@ pub struct Carried {
 }
 
 impl Carried {
-    const IPV4: usize = Family::Ipv4 as usize;
-    const IPV6: usize = Family::Ipv6 as usize;
-
     /// Has it settled; see [`crate::verifier`].
     #[inline(always)]
     fn settle(self, unknown: Unknown) -> Self {

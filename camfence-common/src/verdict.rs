@@ -294,7 +294,8 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
         let unknown = self.camera.unknown();
         let is_on_link = settle(is_on_link, unknown);
         let (place, allowances) = Self::place(is_on_link, || profile.treat4(peer, unknown));
-        let route = Marks::mark(Marks::SOURCE_ROUTE, header.has_source_route(self.packet, unknown)?);
+        let route =
+            Marks::mark(Marks::SOURCE_ROUTE, header.has_source_route(self.packet, unknown)?);
         let marks = place | route | self.source4(header.source);
         let marks = Marks(forget(marks, unknown));
         let allowances = allowances.settle(unknown);

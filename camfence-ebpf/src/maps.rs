@@ -2,9 +2,9 @@
 //! means.
 
 use core::{
+    cell::UnsafeCell,
     ffi::c_void,
     ptr::{self, NonNull},
-    cell::UnsafeCell,
 };
 
 use aya_ebpf::{
@@ -18,8 +18,8 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
-        SPARE_SLOTS, Sighting, SightingKey, State, Tally, look_for,
+        Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey, NameRule,
+        PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting, SightingKey, State, Tally, look_for,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
@@ -207,7 +207,9 @@ impl Tables for Maps {
 fn may_be_camera(mac: Mac) -> bool {
     let place = FilterPlace::of(mac);
     // SAFETY: the place is in the filter; volatile because userspace may change it at any time.
-    let word = unsafe { (&raw const (*AHEAD.0.get()).filter).cast::<u64>().add(place.word).read_volatile() };
+    let word = unsafe {
+        (&raw const (*AHEAD.0.get()).filter).cast::<u64>().add(place.word).read_volatile()
+    };
     word & place.mask() != 0
 }
 

@@ -11,9 +11,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use aya::maps::{Array, HashMap, MapData};
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
-    abi::{
-        ABI, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names,
-    },
+    abi::{ABI, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names},
     limits::{MAX_BOUND, MAX_SIGHTINGS},
 };
 
@@ -22,8 +20,8 @@ use super::{
     last_seen::LastSeen,
     ledger::Ledger,
     maps::{
-        CameraMap, CarriedMap, CounterArray, LIVE, Maps, Shared, SightingMap, abi, cameras_in, carried_in,
-        counters_in, join, open, sightings_in,
+        CameraMap, CarriedMap, CounterArray, LIVE, Maps, Shared, SightingMap, abi, cameras_in,
+        carried_in, counters_in, join, open, sightings_in,
     },
     root::{Generation, Root},
 };
@@ -182,7 +180,10 @@ impl Old {
 fn slots(generation: &Generation, abi: u32) -> Result<BTreeMap<Subject, u32>> {
     if abi > WITHOUT_FILTER {
         let live: CameraMap = open(generation, LIVE)?;
-        return Ok(cameras_in(&live)?.into_iter().map(|(key, camera)| (key, camera.slot)).collect());
+        return Ok(cameras_in(&live)?
+            .into_iter()
+            .map(|(key, camera)| (key, camera.slot))
+            .collect());
     }
     let live: EarlierCameraMap = open(generation, LIVE)?;
     let mut slots = BTreeMap::new();

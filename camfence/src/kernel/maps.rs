@@ -20,11 +20,11 @@ use camfence_common::{
 use rustix::io::Errno;
 
 use super::{
+    ahead::{AheadMap, covers},
     clock::since_boot,
     error::{KernelError, OsCode as _, Result, Tried as _},
     last_seen::LastSeen,
     ledger::{Contents, Ledger},
-    ahead::{AheadMap, covers},
     names::{Entries, Names},
     object::{Object, Room},
     root::{Generation, Root},

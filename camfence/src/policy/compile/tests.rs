@@ -235,13 +235,20 @@ fn as_written(allow: &[Allowance], peer: IpAddr, protocol: u8, port: Option<u16>
 /// Networks, addresses and ports that meet often, and those at the ends.
 fn some_net() -> impl Strategy<Value = IpNet> {
     let v4 = (prop_oneof![Just(0), Just(u32::MAX), 0x0a00_0000..0x0a00_0040_u32], 24..=32_u8);
-    let v6 = (prop_oneof![Just(0), Just(u128::MAX), (0xfd_u128 << 120)..(0xfd_u128 << 120) + 64], 122..=128_u8);
+    let v6 = (
+        prop_oneof![Just(0), Just(u128::MAX), (0xfd_u128 << 120)..(0xfd_u128 << 120) + 64],
+        122..=128_u8,
+    );
     prop_oneof![
         (v4, any::<bool>()).prop_map(|((address, len), all)| {
-            IpNet::new(std::net::Ipv4Addr::from(address).into(), if all { 0 } else { len }).unwrap().trunc()
+            IpNet::new(std::net::Ipv4Addr::from(address).into(), if all { 0 } else { len })
+                .unwrap()
+                .trunc()
         }),
         (v6, any::<bool>()).prop_map(|((address, len), all)| {
-            IpNet::new(std::net::Ipv6Addr::from(address).into(), if all { 0 } else { len }).unwrap().trunc()
+            IpNet::new(std::net::Ipv6Addr::from(address).into(), if all { 0 } else { len })
+                .unwrap()
+                .trunc()
         }),
     ]
 }

@@ -121,14 +121,18 @@ pub(super) fn services(allow: &[Allowance]) -> Services {
         *place = set(indices(&ranges, has));
     }
     services.portless = set(indices(&ranges, Option::is_none));
+    let mut classes = 1..;
     for family in [Family::Ipv4, Family::Ipv6] {
-        let column = family as usize;
-        let is = |number: Number| {
-            set(indices(allow, |allowance| number_in(family, allowance.protocol) == number))
-        };
-        services.common[column] = [is(Number::TCP), is(Number::UDP), is(icmp(family))];
-        for (place, allowance) in services.protocols.iter_mut().zip(allow) {
-            place[column] = number_in(family, allowance.protocol).0;
+        let number = |allowance: &Allowance| number_in(family, allowance.protocol).0;
+        for protocol in allow.iter().map(number).collect::<BTreeSet<u8>>() {
+            let of_it = set(indices(allow, |allowance| number(allowance) == protocol));
+            if let Some((class, place)) = classes
+                .next()
+                .and_then(|class: u8| Some((class, services.classes.get_mut(usize::from(class))?)))
+            {
+                *place = of_it;
+                services.class_of[family as usize][usize::from(protocol)] = class;
+            }
         }
     }
     services
