@@ -561,11 +561,17 @@ mod tests {
     /// A size that moves is a new [`ABI`]: change both.
     #[test]
     fn sizes_are_those_of_this_abi() {
-        assert_eq!(ABI, 5);
+        assert_eq!(ABI, 6);
         assert_eq!(size_of::<State>(), 8);
         assert_eq!(size_of::<Key>(), 8);
-        assert_eq!(size_of::<Camera>(), 16 + 4 * 8 + 4 * 32);
-        assert_eq!(size_of::<Profile>(), 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8);
+        assert_eq!(size_of::<Ahead>(), 8 + 2_048 * 8);
+        assert_eq!(size_of::<Camera>(), 24 + 4 * 8 + 4 * 32);
+        assert_eq!(size_of::<Zones4>(), 8 + 256 * 4 + 5 * 8 + 257 * 8);
+        assert_eq!(size_of::<Zones6>(), 8 + 256 * 16 + 5 * 8 + 257 * 8);
+        assert_eq!(size_of::<Services>(), 8 + 128 * 2 + 129 * 8 + 8 + 129 * 8 + 2 * 256);
+        let zones = size_of::<Zones4>() + size_of::<Zones6>();
+        let lists = 8 * 8 + 8 * 32;
+        assert_eq!(size_of::<Profile>(), 16 + lists + zones + size_of::<Services>());
         assert_eq!(size_of::<NameKey>(), 256);
         assert_eq!(size_of::<NameRule>(), 4);
         assert_eq!(size_of::<SightingKey>(), 12);

@@ -5,7 +5,7 @@
 pub const MAX_OFFSET: usize = 511;
 
 /// How many bytes from the start of a frame the core can ask for: a header at [`MAX_OFFSET`] and
-/// the longest read.
+/// the longest read there. Longer ones are of headers that cannot start so late.
 pub const HEADER_WINDOW: u32 = 528;
 const _: () = assert!(HEADER_WINDOW as usize == MAX_OFFSET + 1 + 16);
 

@@ -63,13 +63,13 @@ impl Ipv6 {
 /// Reads an address, wire order.
 #[inline(always)]
 pub(crate) fn address<B: Bytes + ?Sized>(bytes: &B, at: usize) -> Parsed<[u64; 2]> {
-    let words: [u16; 8] = bytes.words(at).ok_or(Malformed)?;
-    Ok(address_of(&words, 0))
+    let half = |at| bytes.words(at).map(join64).ok_or(Malformed);
+    Ok([half(at)?, half(at + 8)?])
 }
 
 /// The address that is `at` bytes behind the first of some words.
 #[inline(always)]
-fn address_of(words: &[u16], at: usize) -> [u64; 2] {
+fn address_of(words: &[u16; WORDS], at: usize) -> [u64; 2] {
     let half = |at: usize| join64([words[at], words[at + 1], words[at + 2], words[at + 3]]);
     [half(at / 2), half(at / 2 + 4)]
 }

@@ -35,6 +35,10 @@ pub const MIN_FRAME: usize = 14;
 /// programs look at less.
 const MAX_TC_BYTES: usize = 2_048;
 
+/// Frames that fill one buffer at XDP: a page of 4 KiB without what the kernel keeps there (256 bytes ahead,
+/// and up to 320 behind).
+const MAX_ONE_BUFFER: usize = 4_096 - 256 - 320;
+
 /// Which program runs a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
@@ -127,7 +131,7 @@ impl Runner {
     /// can be told a length beyond the bytes.
     pub fn run(&mut self, program: Program, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
         let outcome = match program {
-            Program::OutboundXdp => run_xdp(self.object.xdp(names::OUTBOUND_XDP)?, bytes)?,
+            Program::OutboundXdp => run_xdp(self.object.xdp(xdp_for(bytes))?, bytes)?,
             Program::OutboundTc => run_tc(self.object.tc(names::OUTBOUND_TC)?, bytes, wire_len)?,
             Program::InboundTc => run_tc(self.object.tc(names::INBOUND_TC)?, bytes, wire_len)?,
         };
@@ -169,6 +173,11 @@ impl Runner {
         let cameras = self.maps.cameras()?.into_iter();
         cameras.map(|(subject, camera)| Ok((subject, self.maps.counters(camera.slot)?))).collect()
     }
+}
+
+/// The XDP program that takes a frame.
+const fn xdp_for(bytes: &[u8]) -> &'static str {
+    if bytes.len() > MAX_ONE_BUFFER { names::OUTBOUND_XDP_FRAGS } else { names::OUTBOUND_XDP }
 }
 
 pub(super) fn run_xdp(program: &Xdp, bytes: &[u8]) -> Result<Outcome> {

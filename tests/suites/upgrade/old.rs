@@ -24,7 +24,7 @@ use camfence::{
     kernel::clock::since_boot,
     policy::compile::{CompiledPolicy, Surroundings, compile},
 };
-use camfence_common::abi::{Camera, Subject};
+use camfence_common::abi::{Camera, Prefix4, Profile, Subject};
 use camfence_tests::Mac;
 
 use crate::fixture::{Attachment, Fence};
@@ -184,8 +184,7 @@ fn write(
     let mut profiles: Array<_, [u8; PROFILE]> =
         Array::try_from(object.map_mut("PROFILES").context("PROFILES")?)?;
     for (index, profile) in policy.profiles.iter().enumerate() {
-        let table: [u8; PROFILE] = bytes_of(&profile.table).try_into()?;
-        profiles.set(u32::try_from(index)?, table, 0)?;
+        profiles.set(u32::try_from(index)?, table(&profile.table)?, 0)?;
     }
     let mut strangers: Array<_, u32> =
         Array::try_from(object.map_mut("STRANGERS").context("STRANGERS")?)?;
@@ -220,6 +219,17 @@ fn write(
     let mut state: Array<_, [u32; 2]> = Array::try_from(object.map_mut("STATE").context("STATE")?)?;
     state.set(0, [version.abi, MAX_CAMERAS], 0)?;
     Ok(())
+}
+
+/// A profile without allowances as versions up to ABI 5 have it: with room for more networks in its lists.
+fn table(profile: &Profile) -> Result<[u8; PROFILE]> {
+    const LIST: usize = 64;
+    let mut bytes = bytes_of(profile)[..mem::offset_of!(Profile, local4)].to_vec();
+    bytes.extend(bytes_of(&profile.local4));
+    bytes.resize(bytes.len() + (LIST - profile.local4.len()) * size_of::<Prefix4>(), 0);
+    bytes.extend(bytes_of(&profile.local6));
+    bytes.resize(PROFILE, 0);
+    Ok(bytes.as_slice().try_into()?)
 }
 
 /// A camera as versions up to ABI 5 have it: without the zero behind its flags.
