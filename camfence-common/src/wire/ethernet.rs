@@ -78,7 +78,7 @@ pub fn camera_mac<B: Bytes + ?Sized>(bytes: &B, direction: Direction) -> Option<
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, unknown: Unknown) -> Parsed<Ethernet> {
     let mut tags = packet.stripped_tags();
-    let mut at = offset_of!(EthHdr, ether_type);
+    let mut at = forget(offset_of!(EthHdr, ether_type), unknown) & MAX_PAYLOAD;
     // One turn a tag and one for the EtherType behind the last.
     for _ in 0..=MAX_TAGS {
         let [word] = packet.words(at).ok_or(Malformed)?;

@@ -123,6 +123,12 @@ impl Fragment {
         Self(offset << 3 | more as u16)
     }
 
+    /// Has it settled; see [`crate::verifier`].
+    #[inline(always)]
+    pub(super) fn settle(self, unknown: Unknown) -> Self {
+        Self(low16(forget(usize::from(self.0), unknown)))
+    }
+
     /// What a fragment of a fragment is.
     #[inline(always)]
     const fn and(self, word: u16) -> Self {
@@ -287,10 +293,6 @@ impl Header {
         if at > MAX_OFFSET {
             return Err(Malformed);
         }
-        Ok(Self {
-            next,
-            at: forget(at, unknown) & MAX_OFFSET,
-            fragment: Fragment(low16(forget(usize::from(fragment.0), unknown))),
-        })
+        Ok(Self { next, at: forget(at, unknown) & MAX_OFFSET, fragment: fragment.settle(unknown) })
     }
 }

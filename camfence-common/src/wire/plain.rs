@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     packet::{MAX_OFFSET, Packet, join32},
-    verifier::{Unknown, forget},
+    verifier::{Unknown, forget, low8},
 };
 
 /// Where the IPv4 header starts.
@@ -30,6 +30,9 @@ const TRANSPORT: usize = NETWORK + Ipv4Hdr::LEN;
 /// What is read: from the EtherType to the ports.
 const START: usize = offset_of!(EthHdr, ether_type);
 const WORDS: usize = (TRANSPORT + 4 - START) / 2;
+/// The same place, as a mask.
+const LAST_START: usize = 0xf;
+const _: () = assert!(START <= LAST_START);
 
 /// Version 4, and a header of five 32-bit words (RFC 791 §3.1).
 const VERSION_IHL: u8 = 0x45;
@@ -50,9 +53,14 @@ pub struct Plain {
 }
 
 /// Parses a frame; none if it is not plain.
+///
+/// What is known for sure is forgotten (see [`crate::verifier`]): to the verifier all other frames are then
+/// like this one where the rules begin.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, unknown: Unknown) -> Option<Plain> {
-    let words: [u16; WORDS] = packet.words(START)?;
+    // At a place that the verifier does not know: it would go on with a frame that is at least so long, and
+    // with another that is not.
+    let words: [u16; WORDS] = packet.words(forget(START, unknown) & LAST_START)?;
     let word = |at: usize| words[(at - START) / 2];
     let ip = |at: usize| word(NETWORK + at);
     let [version_ihl, _] = ip(0).to_ne_bytes();
@@ -74,19 +82,18 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, unknown: Unknown) -> Option<Plain> 
         return None;
     }
     let address = |at: usize| join32([ip(at), ip(at + 2)]);
+    let ports = [word(TRANSPORT), word(TRANSPORT + 2)].map(u16::from_be);
     Some(Plain {
         source: address(offset_of!(Ipv4Hdr, src_addr)),
         destination: address(offset_of!(Ipv4Hdr, dst_addr)),
         transport: Transport {
-            protocol: Protocol(protocol),
-            // Known to the verifier, each way to read what follows would leave it with another
-            // length that the frame has at least.
+            protocol: Protocol(low8(forget(usize::from(protocol), unknown))),
             at: forget(TRANSPORT, unknown) & MAX_OFFSET,
             routing: false,
-            fragment: Fragment::WHOLE,
-            end,
+            fragment: Fragment::WHOLE.settle(unknown),
+            end: forget(end, unknown),
         },
-        numbers: Numbers::new(u16::from_be(word(TRANSPORT)), u16::from_be(word(TRANSPORT + 2))),
+        numbers: Numbers::new(ports[0], ports[1]).settle(unknown),
     })
 }
 

@@ -25,8 +25,14 @@ impl Numbers {
     const MALFORMED: usize = 1 << 33;
 
     #[inline(always)]
-    pub(crate) const fn new(first: u16, second: u16) -> Self {
+    pub(super) const fn new(first: u16, second: u16) -> Self {
         Self(Self::KNOWN | first as usize | (second as usize) << 16)
+    }
+
+    /// Has them settled; see [`crate::verifier`].
+    #[inline(always)]
+    pub(super) fn settle(self, unknown: Unknown) -> Self {
+        Self(forget(self.0, unknown))
     }
 
     /// TCP and UDP: the source port. ICMP: type and code.
@@ -70,12 +76,12 @@ pub fn parse<P: Packet + ?Sized>(
     transport: &Transport,
     unknown: Unknown,
 ) -> Numbers {
-    let Numbers(found) = match read(packet, family, transport) {
+    let numbers = match read(packet, family, transport) {
         Ok(Some([first, second])) => Numbers::new(first, second),
         Ok(None) => Numbers(0),
         Err(Malformed) => Numbers(Numbers::MALFORMED),
     };
-    Numbers(forget(found, unknown))
+    numbers.settle(unknown)
 }
 
 #[inline(always)]
