@@ -34,6 +34,12 @@ fn drop(_ctx: XdpContext) -> u32 {
     xdp_action::XDP_DROP
 }
 
+/// Passes each frame: what is given to it is received.
+#[xdp]
+fn pass(_ctx: XdpContext) -> u32 {
+    xdp_action::XDP_PASS
+}
+
 /// Sends each frame out of an interface.
 #[xdp]
 fn redirect(_ctx: XdpContext) -> u32 {

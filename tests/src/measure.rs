@@ -3,16 +3,19 @@
 //! - [`rounds`]: samples taken in turn, their medians and ratios,
 //! - [`program`]: programs in the kernel, run for their time,
 //! - [`own`]: the benchmark's own programs,
+//! - [`live`]: frames in numbers that no socket can send,
 //! - [`fence`]: a fence whose programs are run, and [`frames`] to run them with.
 
 pub mod fence;
 pub mod frames;
+pub mod live;
 pub mod own;
 pub mod program;
 pub mod rounds;
 
 pub use self::{
     fence::{Fence, Policy},
+    live::Flood,
     program::Program,
     rounds::{Measurement, Series, Summary, Unit, measure},
 };

@@ -9,6 +9,7 @@ mod packet;
 mod peers;
 mod report;
 mod targets;
+mod wire;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -20,7 +21,12 @@ use self::arguments::Arguments;
 use self::report::{Part, Report};
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, fn(&Plan) -> Result<Part>); 1] = [("packet", packet::run)];
+const PARTS: [(&str, fn(&Plan) -> Result<Part>); 4] = [
+    ("packet", packet::run),
+    ("veth", wire::veth),
+    ("driver", wire::driver),
+    ("throughput", wire::throughput::run),
+];
 
 const ROUNDS: u32 = 15;
 const QUICK_ROUNDS: u32 = 3;

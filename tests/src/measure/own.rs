@@ -15,6 +15,11 @@ pub fn drop() -> Result<Program> {
     load(&mut EbpfLoader::new().load(OBJECT)?, "drop")
 }
 
+/// Passes each frame.
+pub fn pass() -> Result<Program> {
+    load(&mut EbpfLoader::new().load(OBJECT)?, "pass")
+}
+
 /// Sends each frame out of the interface of an index.
 pub fn redirect(port: u32) -> Result<Program> {
     load(&mut EbpfLoader::new().override_global("PORT", &port, true).load(OBJECT)?, "redirect")
