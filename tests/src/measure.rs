@@ -4,10 +4,13 @@
 //! - [`program`]: programs in the kernel, run for their time,
 //! - [`own`]: the benchmark's own programs,
 //! - [`live`]: frames in numbers that no socket can send,
-//! - [`fence`]: a fence whose programs are run, and [`frames`] to run them with.
+//! - [`fence`]: a fence whose programs are run, and [`frames`] to run them with,
+//! - [`guard`]: what CI looks at, and [`baseline`]: what was recorded of that.
 
+pub mod baseline;
 pub mod fence;
 pub mod frames;
+pub mod guard;
 pub mod live;
 pub mod own;
 pub mod program;

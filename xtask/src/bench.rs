@@ -33,8 +33,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// The arguments again.
 fn words(arguments: &Arguments) -> Vec<String> {
-    let Arguments { parts, json, quick, rounds, no_judge, bench: _ } = arguments;
-    let flags = [("--json", json), ("--quick", quick), ("--no-judge", no_judge)];
+    let Arguments { parts, json, quick, rounds, no_judge, record, bench: _ } = arguments;
+    let flags =
+        [("--json", json), ("--quick", quick), ("--no-judge", no_judge), ("--record", record)];
     let set = flags.into_iter().filter(|(_, set)| **set).map(|(flag, _)| flag.to_owned());
     let rounds = rounds.iter().flat_map(|rounds| ["--rounds".into(), rounds.to_string()]);
     set.chain(rounds).chain(parts.iter().cloned()).collect()

@@ -7,6 +7,7 @@
 //! - [`ledger`] reads the maps of the ledger, `batch` many entries of a map at once,
 //! - [`events`] hears what the programs tell, `last_seen` knows when cameras last sent something,
 //! - `carry` moves what they hold to new ones,
+//! - `ticks` measures what programs tell the time by,
 //! - [`clock`] is the clocks that times are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`clsact`] does so with the filters of kernels before 6.6,
@@ -41,5 +42,6 @@ pub mod query;
 pub mod root;
 mod routes;
 pub mod runner;
+mod ticks;
 
 pub use error::KernelError;

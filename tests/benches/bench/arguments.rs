@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// Do not fail because of targets that are missed
     #[arg(long)]
     pub(crate) no_judge: bool,
+    /// Record what the guard in CI compares with, in tests/benches/baseline.json
+    #[arg(long)]
+    pub(crate) record: bool,
     /// What cargo tells every benchmark
     #[arg(long, hide = true)]
     pub(crate) bench: bool,

@@ -15,6 +15,7 @@ use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
+use camfence_tests::measure::guard::Guard;
 use clap::Parser;
 
 use self::arguments::Arguments;
@@ -30,6 +31,8 @@ const PARTS: [(&str, fn(&Plan) -> Result<Part>); 4] = [
 
 const ROUNDS: u32 = 15;
 const QUICK_ROUNDS: u32 = 3;
+/// Of what is recorded for the guard.
+const GUARD_ROUNDS: usize = 25;
 
 /// camfence's benchmark: everything in ratios, measured side by side (needs root).
 #[derive(Parser)]
@@ -89,6 +92,11 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     report.judged = targets::judge(&report.parts);
     let text = if arguments.json { report.json()? } else { report.tables() };
     stdout().write_all(text.as_bytes())?;
+    if arguments.record {
+        plan.tell("recording");
+        Guard::new()?.record(GUARD_ROUNDS)?.write()?;
+        plan.tell("");
+    }
     let good = report.is_complete() && (arguments.no_judge || report.is_met());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -18,8 +18,6 @@ use crate::report::{Row, Table};
 
 /// How often a frame is run.
 const REPEATS: &str = "1000000";
-/// As many rounds as show whether it agrees.
-const MOST_ROUNDS: usize = 7;
 
 /// A program as bpftool finds it.
 enum Found {
@@ -56,7 +54,7 @@ pub(crate) fn table(plan: &Plan, fences: &Fences, peers: Option<&Peers>) -> Resu
         let pin = fences.plain.pin(Name::OutboundXdp);
         all.push(sample(format!("bpftool: XDP {name}"), Found::Pinned(pin), name));
     }
-    let series = measure(all, plan.rounds.min(MOST_ROUNDS), |round| {
+    let series = measure(all, plan.rounds, |round| {
         plan.tell(&format!("packet: bpftool, round {round}"));
     })?;
     let base = |name: &'static str| {
