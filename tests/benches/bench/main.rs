@@ -4,6 +4,7 @@
 //! Tables, or JSON, go to standard output; what is being done is told on standard error.
 
 mod arguments;
+mod live;
 mod machine;
 mod packet;
 mod peers;
@@ -22,11 +23,12 @@ use self::arguments::Arguments;
 use self::report::{Part, Report};
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, fn(&Plan) -> Result<Part>); 4] = [
+const PARTS: [(&str, fn(&Plan) -> Result<Part>); 5] = [
     ("packet", packet::run),
     ("veth", wire::veth),
     ("driver", wire::driver),
     ("throughput", wire::throughput::run),
+    ("live", live::run),
 ];
 
 const ROUNDS: u32 = 15;

@@ -1,6 +1,7 @@
 //! Frames in numbers that no socket can send: a program in the kernel is given real ones, as a driver
 //! would, and what it says is done to them (`BPF_PROG_TEST_RUN` with live frames, kernel 5.18).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,18 @@ impl<'a> Flood<'a> {
         })
     }
 
+    /// Sends until it is told to stop.
+    pub fn send_until(&mut self, stop: &AtomicBool) -> Result<()> {
+        let netns = self.netns;
+        netns.run(|| {
+            take_a_cpu()?;
+            while !stop.load(Ordering::Relaxed) {
+                self.burst()?;
+            }
+            Ok(())
+        })
+    }
+
     /// Sends a burst, each longer than the one before until they are long enough.
     fn burst(&mut self) -> Result<Duration> {
         loop {
@@ -147,6 +160,11 @@ fn take_a_cpu() -> Result<()> {
     let mut last = CpuSet::new();
     last.set(thread::available_parallelism()?.get() - 1);
     sched_setaffinity(None, &last)?;
+    go_first()
+}
+
+/// Has this thread, and what it starts, go before whatever else the machine has to do.
+pub fn go_first() -> Result<()> {
     // Of a thread, in spite of its name.
     Ok(setpriority_process(None, FIRST)?)
 }

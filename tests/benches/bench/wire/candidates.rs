@@ -2,13 +2,14 @@
 
 use anyhow::{Context as _, Result, bail};
 use aya::programs::xdp::XdpMode;
+use camfence_common::limits::DEFAULT_MAX_CAMERAS;
 use camfence_tests::cmd::Daemon;
 use camfence_tests::measure::{Flood, Program, own};
 use camfence_tests::{Camfence, Mac, Netns, home};
 use serde_json::Value;
 
 use super::Way;
-use super::scene::{CABLE, PORT, Role, Scene, camera};
+use super::scene::{CABLE, PORT, Role, Scene, camera, config};
 use crate::peers::Filter;
 use crate::peers::ebtables::Ebtables;
 use crate::peers::iptables::Iptables;
@@ -168,10 +169,7 @@ struct Fence<'a> {
 
 impl<'a> Fence<'a> {
     fn start(scene: &'a Scene, hook: &str, cameras: &[Mac]) -> Result<Self> {
-        let mut config = format!("[fence]\ninterfaces = [\"{PORT}\"]\nhook = \"{hook}\"\n");
-        for (number, camera) in cameras.iter().enumerate() {
-            config += &format!("[[camera]]\nmac = \"{camera}\"\nname = \"camera {number}\"\n");
-        }
+        let config = config(PORT, hook, DEFAULT_MAX_CAMERAS, cameras);
         let camfence = Camfence::new(scene.lab.box_ns(), &config, &scene.bpffs)?;
         let daemon = home::run(&camfence)?;
         Ok(Self { camfence, _daemon: daemon })

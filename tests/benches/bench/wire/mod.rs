@@ -6,7 +6,7 @@
 //! the filter's own counter has to say that it dropped every one.
 
 mod candidates;
-mod scene;
+pub(crate) mod scene;
 pub(crate) mod throughput;
 
 use anyhow::{Result, ensure};

@@ -4,9 +4,11 @@ use anyhow::Result;
 use camfence_tests::{BpffsRoot, Frame, Host, Lab, Mac, mac};
 
 /// The box's end of the camera's cable.
-pub(super) const PORT: &str = "port-camera";
+pub(crate) const PORT: &str = "port-camera";
 /// The camera's end.
-pub(super) const CABLE: &str = "eth0";
+pub(crate) const CABLE: &str = "eth0";
+/// The bridge that both are ports of.
+pub(crate) const BRIDGE: &str = "br-cam";
 /// An address that is not local.
 const OUTSIDE: &str = "203.0.113.7";
 /// The gateway that frames are for where the box is a bridge.
@@ -18,22 +20,22 @@ const PAYLOAD: usize = 18;
 
 /// What the box is to the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Bridge,
     Router,
 }
 
 /// One box, for one filter.
 #[derive(Debug)]
-pub(super) struct Scene {
-    pub(super) lab: Lab,
-    pub(super) bpffs: BpffsRoot,
+pub(crate) struct Scene {
+    pub(crate) lab: Lab,
+    pub(crate) bpffs: BpffsRoot,
     role: Role,
 }
 
 impl Scene {
     /// Makes it; nothing is filtered yet.
-    pub(super) fn new(role: Role) -> Result<Self> {
+    pub(crate) fn new(role: Role) -> Result<Self> {
         let lab = match role {
             Role::Bridge => bridge()?,
             Role::Router => router()?,
@@ -44,20 +46,20 @@ impl Scene {
     }
 
     /// A camera's frame to an address outside.
-    pub(super) fn frame(&self, camera: Mac) -> Vec<u8> {
+    pub(crate) fn frame(&self, camera: Mac) -> Vec<u8> {
         let to = if self.role == Role::Bridge { GATEWAY } else { ROUTER };
         let frame = Frame::from(camera).to(to).ipv4("192.168.1.31", OUTSIDE).ttl(u8::MAX);
         frame.udp(5000, 10240).payload_of(PAYLOAD).build()
     }
 
     /// Frames that came in by the camera's cable.
-    pub(super) fn received(&self) -> Result<u64> {
+    pub(crate) fn received(&self) -> Result<u64> {
         let stats = self.lab.box_ns().link_stats(PORT)?;
         Ok(stats["rx"]["packets"].as_u64().unwrap_or_default())
     }
 
     /// Frames that left by the gateway's cable.
-    pub(super) fn forwarded(&self) -> Result<u64> {
+    pub(crate) fn forwarded(&self) -> Result<u64> {
         let stats = self.lab.box_ns().link_stats("port-gw")?;
         Ok(stats["tx"]["packets"].as_u64().unwrap_or_default())
     }
@@ -65,14 +67,25 @@ impl Scene {
 
 /// A camera's address, by its number. The interface that its frames come from has another: what the
 /// kernel sends from there by itself is not the camera's.
-pub(super) fn camera(number: u32) -> Mac {
+pub(crate) fn camera(number: u32) -> Mac {
     let [_, high, mid, low] = number.to_be_bytes();
     Mac([0x02, 0xcf, 0xca, high, mid, low])
 }
 
+/// A configuration with room for so many cameras.
+pub(crate) fn config(interface: &str, hook: &str, room: u32, cameras: &[Mac]) -> String {
+    let mut text = format!(
+        "[fence]\ninterfaces = [\"{interface}\"]\nhook = \"{hook}\"\nmax_cameras = {room}\n"
+    );
+    for (number, camera) in cameras.iter().enumerate() {
+        text += &format!("[[camera]]\nmac = \"{camera}\"\nname = \"camera {number}\"\n");
+    }
+    text
+}
+
 fn bridge() -> Result<Lab> {
     let lab = Lab::builder()
-        .bridge("br-cam")
+        .bridge(BRIDGE)
         .host(Host::new("camera").silent())
         .host(Host::new("gw").mac(GATEWAY).silent())
         .build()?;

@@ -9,12 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use camfence_common::limits::DEFAULT_MAX_CAMERAS;
 use camfence_tests::cmd::Daemon;
 use camfence_tests::measure::{Measurement, Unit, measure};
 use camfence_tests::{BpffsRoot, Camfence, Host, Lab, Netns};
 use serde_json::Value;
 
-use super::scene::camera;
+use super::scene::{BRIDGE, camera, config};
 use crate::report::{Part, Row, Table};
 use crate::{Plan, peers};
 
@@ -35,7 +36,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Part> {
         return Ok(part);
     }
     let lab = Lab::builder()
-        .bridge("br-cam")
+        .bridge(BRIDGE)
         .host(Host::new("client").ip("192.168.1.1/24"))
         .host(Host::new("server").ip(&format!("{SERVER}/24")))
         .build()?;
@@ -63,11 +64,7 @@ fn set(camfence: &Camfence, hook: Option<&str>) -> Result<()> {
     // Links are taken off first: a fence that stands keeps its hooks' order.
     camfence.run(["down"])?.success()?;
     let Some(hook) = hook else { return Ok(()) };
-    camfence.configure(&format!(
-        "[fence]\ninterfaces = [\"br-cam\"]\nhook = \"{hook}\"\n\
-         [[camera]]\nmac = \"{}\"\nname = \"camera\"\n",
-        camera(0)
-    ))?;
+    camfence.configure(&config(BRIDGE, hook, DEFAULT_MAX_CAMERAS, &[camera(0)]))?;
     camfence.run(["up"])?.success()?;
     Ok(())
 }
