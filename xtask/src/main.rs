@@ -115,7 +115,7 @@ fn main() -> ExitCode {
         Command::Break { seconds, seed, busy } => {
             breaking::run(seconds, seed, busy).map(|()| ExitCode::SUCCESS)
         }
-        Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo { stay } => demo::run(stay).map(|()| ExitCode::SUCCESS),
         Command::Fuzz { target, seconds } => {

@@ -92,6 +92,11 @@ pub(crate) fn cargo_deb() -> Result<()> {
 /// leaves out.
 pub(crate) fn peers() {
     let missing: Vec<_> = PEERS.iter().filter(|(program, _)| !on_path(program)).collect();
+    if !missing.is_empty()
+        && let Err(error) = apt::update()
+    {
+        eprintln!("setup: {error:#}");
+    }
     for (program, package) in missing {
         eprintln!("setup: installing {package}, for the benchmark");
         if let Err(error) = apt::install(&[package]) {

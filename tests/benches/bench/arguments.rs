@@ -4,6 +4,7 @@ use clap::Args;
 
 /// What to measure, and how.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// Parts to measure; all, if none is named
     pub(crate) parts: Vec<String>,
@@ -19,8 +20,8 @@ pub(crate) struct Arguments {
     /// Do not fail because of targets that are missed
     #[arg(long)]
     pub(crate) no_judge: bool,
-    /// Record what the guard in CI compares with, in tests/benches/baseline.json
-    #[arg(long)]
+    /// Write what the guard in CI compares with, and the tables of docs/performance.md
+    #[arg(long, conflicts_with = "quick")]
     pub(crate) record: bool,
     /// What cargo tells every benchmark
     #[arg(long, hide = true)]

@@ -1,6 +1,6 @@
 //! What the run was on.
 
-use std::fs;
+use std::{fs, iter};
 
 use anyhow::Result;
 use nix::sys::utsname::uname;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(crate) struct Machine {
     processor: String,
     processors: usize,
-    virtual_machine: bool,
+    is_virtual: bool,
     kernel: String,
     /// What the kernel does against the processor's weaknesses: name and what it says.
     mitigations: Vec<(String, String)>,
@@ -31,7 +31,7 @@ impl Machine {
         Ok(Self {
             processor: field("model name").map_or_else(|| "unknown".into(), value),
             processors: cpu.lines().filter(|line| line.starts_with("processor")).count(),
-            virtual_machine: flags.split_whitespace().any(|flag| flag == "hypervisor"),
+            is_virtual: flags.split_whitespace().any(|flag| flag == "hypervisor"),
             kernel: uname()?.release().to_string_lossy().into_owned(),
             mitigations: mitigations(),
             jit: jit.map(|name| read(&format!("/proc/sys/net/core/{name}"))),
@@ -41,16 +41,14 @@ impl Machine {
 
     /// For people, with an end of line.
     pub(crate) fn text(&self) -> String {
-        let kind = if self.virtual_machine { ", a virtual machine" } else { "" };
+        let kind = if self.is_virtual { ", a virtual machine" } else { "" };
         let [jit, harden] = &self.jit;
-        let mut text = format!(
+        let machine = format!(
             "{} × {}{kind}; Linux {}; JIT {jit}, hardened {harden}; load {}\n",
             self.processors, self.processor, self.kernel, self.load
         );
-        for (name, said) in &self.mitigations {
-            text += &format!("{name}: {said}\n");
-        }
-        text
+        let mitigations = self.mitigations.iter().map(|(name, said)| format!("{name}: {said}\n"));
+        iter::once(machine).chain(mitigations).collect()
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -59,7 +57,7 @@ impl Machine {
         json!({
             "processor": self.processor,
             "processors": self.processors,
-            "virtual_machine": self.virtual_machine,
+            "virtual_machine": self.is_virtual,
             "kernel": self.kernel,
             "bpf_jit_enable": self.jit[0],
             "bpf_jit_harden": self.jit[1],

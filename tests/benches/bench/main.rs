@@ -4,6 +4,7 @@
 //! Tables, or JSON, go to standard output; what is being done is told on standard error.
 
 mod arguments;
+mod docs;
 mod live;
 mod machine;
 mod packet;
@@ -22,8 +23,11 @@ use clap::Parser;
 use self::arguments::Arguments;
 use self::report::{Part, Report};
 
+/// What measures a part.
+type Run = fn(&Plan) -> Result<Part>;
+
 /// The parts, in the order in which they run.
-const PARTS: [(&str, fn(&Plan) -> Result<Part>); 5] = [
+const PARTS: [(&str, Run); 5] = [
     ("packet", packet::run),
     ("veth", wire::veth),
     ("driver", wire::driver),
@@ -51,12 +55,14 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// Whether samples may be short: nobody judges the figures.
     pub(crate) quick: bool,
+    /// Whether somebody sees what is told.
+    is_watched: bool,
 }
 
 impl Plan {
     /// Tells what is being done, where somebody watches.
     pub(crate) fn tell(&self, what: &str) {
-        if stderr().is_terminal() {
+        if self.is_watched {
             // What cannot be told is no reason to stop.
             let _ = write!(stderr(), "\r\x1b[K{what}");
         }
@@ -80,7 +86,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let default = if arguments.quick { QUICK_ROUNDS } else { ROUNDS };
     let rounds = arguments.rounds.unwrap_or(default) as usize;
-    let plan = Plan { rounds, quick: arguments.quick };
+    let plan = Plan { rounds, quick: arguments.quick, is_watched: stderr().is_terminal() };
 
     let mut report = Report::new(rounds)?;
     let wanted =
@@ -97,6 +103,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.record {
         plan.tell("recording");
         Guard::new()?.record(GUARD_ROUNDS)?.write()?;
+        docs::write(&report, arguments.parts.is_empty())?;
         plan.tell("");
     }
     let good = report.is_complete() && (arguments.no_judge || report.is_met());

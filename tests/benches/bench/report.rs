@@ -68,6 +68,19 @@ impl Part {
         Self { failure: Some(format!("{error:#}")), ..Self::new(name) }
     }
 
+    /// Whether it has come to its end.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Its tables, and what there is to know.
+    pub(crate) fn markdown(&self) -> String {
+        let tables = self.tables.iter();
+        let tables = tables.map(|table| format!("**{}**\n\n{}\n", table.title, rows(table)));
+        let notes = self.notes.iter().map(|note| format!("{note}\n"));
+        tables.chain(notes).collect::<Vec<_>>().join("\n")
+    }
+
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.tables.iter().flat_map(|table| &table.rows)
     }
@@ -81,7 +94,7 @@ impl Report {
 
     /// Whether every part came to its end.
     pub(crate) fn is_complete(&self) -> bool {
-        self.parts.iter().all(|part| part.failure.is_none())
+        self.parts.iter().all(Part::is_complete)
     }
 
     /// Whether every target that was measured is met.
@@ -89,25 +102,29 @@ impl Report {
         self.judged.iter().all(|judged| judged.met() != Some(false))
     }
 
+    /// What it was measured on, and how often.
+    pub(crate) fn machine_text(&self) -> String {
+        let machine = self.machine.text();
+        format!("{machine}medians of {} rounds, and their middle half in brackets\n", self.rounds)
+    }
+
+    /// Targets and what became of them.
+    pub(crate) fn targets_text(&self) -> String {
+        format!("{}\n", targets(&self.judged))
+    }
+
     /// For people.
     pub(crate) fn tables(&self) -> String {
-        let mut text = self.machine.text();
-        text += &format!("medians of {} rounds, and their middle half in brackets\n", self.rounds);
+        let mut text = vec![self.machine_text()];
         for part in &self.parts {
-            for table in &part.tables {
-                text += &format!("\n{}: {}\n{}\n", part.name, table.title, rows(table));
-            }
-            for note in &part.notes {
-                text += &format!("{}: {note}\n", part.name);
-            }
-            if let Some(failure) = &part.failure {
-                text += &format!("\n{} FAILED: {failure}\n", part.name);
-            }
+            text.push(format!("\n# {}\n\n{}", part.name, part.markdown()));
+            let failure = part.failure.iter();
+            text.extend(failure.map(|failure| format!("{} FAILED: {failure}\n", part.name)));
         }
         if self.judged.iter().any(|judged| judged.measured.is_some()) {
-            text += &format!("\ntargets\n{}\n", targets(&self.judged));
+            text.push(format!("\n# targets\n\n{}", self.targets_text()));
         }
-        text
+        text.concat()
     }
 
     /// As JSON, with an end of line. Numbers are exact.
@@ -168,7 +185,7 @@ fn targets(judged: &[Judged]) -> Text {
 
 fn plain(header: impl IntoIterator<Item = String>) -> Text {
     let mut text = Text::new();
-    text.load_preset(presets::NOTHING).set_header(header);
+    text.load_preset(presets::ASCII_MARKDOWN).set_header(header);
     text
 }
 

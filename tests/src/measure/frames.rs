@@ -56,9 +56,11 @@ pub fn camera(number: usize) -> Mac {
 pub fn bystander(number: usize) -> Mac {
     // Fibonacci hashing: spread over all addresses, and the same in each run.
     let spread = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let [a, b, c, d, e, f, ..] = spread.to_be_bytes();
+    let mut octets = [0; 6];
+    octets.copy_from_slice(&spread.to_be_bytes()[..6]);
     // A source is no group.
-    Mac([a & !1, b, c, d, e, f])
+    octets[0] &= !1;
+    Mac(octets)
 }
 
 /// UDP from a station to a peer.

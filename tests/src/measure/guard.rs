@@ -143,13 +143,13 @@ pub fn instructions() -> Result<BTreeMap<String, u32>> {
 pub fn processor() -> Result<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let mut text = model.unwrap_or("unknown").trim_start_matches(['\t', ' ', ':']).to_owned();
-    for weakness in ["retbleed", "spec_rstack_overflow", "spectre_v2"] {
+    let model = model.unwrap_or("unknown").trim_start_matches(['\t', ' ', ':']).to_owned();
+    let weaknesses = ["retbleed", "spec_rstack_overflow", "spectre_v2"].map(|weakness| {
         let file = format!("/sys/devices/system/cpu/vulnerabilities/{weakness}");
         let said = fs::read_to_string(file).unwrap_or_default();
-        text += &format!("; {weakness}: {}", said.trim());
-    }
-    Ok(text)
+        format!("{weakness}: {}", said.trim())
+    });
+    Ok([model].into_iter().chain(weaknesses).collect::<Vec<_>>().join("; "))
 }
 
 /// The running kernel, as records have it.

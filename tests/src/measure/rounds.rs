@@ -158,7 +158,8 @@ mod tests {
     fn the_median_is_the_middle_and_the_spread_the_quarters() {
         let summary = Summary::of(&[9.0, 1.0, 3.0, 2.0, 4.0]);
         assert_eq!(summary, Summary { median: 3.0, low: 2.0, high: 4.0, least: 1.0 });
-        assert_eq!(Summary::of(&[5.0]).median, 5.0);
+        let summary = Summary { median: 5.0, low: 5.0, high: 5.0, least: 5.0 };
+        assert_eq!(Summary::of(&[5.0]), summary);
         assert!(Summary::of(&[]).median.is_nan());
     }
 
