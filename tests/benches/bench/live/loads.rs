@@ -1,8 +1,5 @@
 //! Many cameras at once, by command.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
@@ -78,23 +75,10 @@ fn unchanged(scene: &Scene) -> Result<String> {
     }
     let macs: Vec<_> = (0..MAX_CAMERAS).map(camera).collect();
     let camfence = Camfence::new(scene.lab.box_ns(), &text(&macs), &scene.bpffs)?;
-    let maps = fs::read_dir(scene.bpffs.path().join("current/maps"))?;
-    let mut frozen = 0;
-    for map in maps {
-        freeze(&map?.path())?;
-        frozen += 1;
-    }
+    let frozen = scene.bpffs.freeze_maps("current/maps")?;
     timed(&camfence, "reload").context("with its maps frozen")?;
     camfence.configure(&text(&macs[1..]))?;
     let changed = camfence.run(["reload"])?;
     ensure!(changed.code == Some(1), "a change was written to frozen maps: {changed:?}");
     Ok(format!("a reload of 65,536 unchanged cameras wrote nothing: all {frozen} maps were frozen"))
-}
-
-/// From here on the kernel refuses every write to a map but those of programs (`BPF_MAP_FREEZE`).
-fn freeze(map: &Path) -> Result<()> {
-    let output = Command::new("bpftool").args(["map", "freeze", "pinned"]).arg(map).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "freezing {}: {}", map.display(), said.trim());
-    Ok(())
 }

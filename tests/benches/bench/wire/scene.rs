@@ -1,5 +1,7 @@
 //! Where frames are dropped: a box between a camera and a gateway.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use camfence_tests::{BpffsRoot, Frame, Host, Lab, Mac, mac};
 
@@ -78,7 +80,8 @@ pub(crate) fn config(interface: &str, hook: &str, room: u32, cameras: &[Mac]) ->
         "[fence]\ninterfaces = [\"{interface}\"]\nhook = \"{hook}\"\nmax_cameras = {room}\n"
     );
     for (number, camera) in cameras.iter().enumerate() {
-        text += &format!("[[camera]]\nmac = \"{camera}\"\nname = \"camera {number}\"\n");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "[[camera]]\nmac = \"{camera}\"\nname = \"camera {number}\"");
     }
     text
 }
