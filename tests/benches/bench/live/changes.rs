@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::programs::xdp::XdpMode;
@@ -27,6 +27,8 @@ const CHANGES: usize = 200;
 const QUICK_CHANGES: usize = 20;
 /// How often it is tried for each of these.
 const TRIES: usize = 2;
+/// How long the flood may take to begin.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Longer than frames are on their way.
 const SETTLE: Duration = Duration::from_millis(5);
 
@@ -64,8 +66,10 @@ pub(super) fn table(plan: &Plan, cameras: u32, named: &str) -> Result<Table> {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let flooding = scope.spawn(|| flood.send_until(&stop));
-        let measured = [Way::Socket, Way::Command].into_iter().try_for_each(|way| {
-            rows.extend(changer.measure(way, named, times, told)?);
+        let measured = changer.wait_for_frames().and_then(|()| {
+            for way in [Way::Socket, Way::Command] {
+                rows.extend(changer.measure(way, named, times, told)?);
+            }
             Ok(())
         });
         stop.store(true, Ordering::Relaxed);
@@ -100,6 +104,16 @@ struct Changer<'a> {
 }
 
 impl Changer<'_> {
+    fn wait_for_frames(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        self.arrivals.forget()?;
+        while self.arrivals.first_and_last()?.is_none() {
+            ensure!(Instant::now() < deadline, "no frame arrives behind the bridge");
+            thread::sleep(SETTLE);
+        }
+        Ok(())
+    }
+
     fn measure(
         &mut self,
         way: Way,
