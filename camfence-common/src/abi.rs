@@ -18,7 +18,7 @@ use crate::{
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
-pub const ABI: u32 = 5;
+pub const ABI: u32 = 6;
 
 /// A camera that nobody has, in every fence that stands: its frames are run through the attached
 /// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
@@ -35,8 +35,10 @@ pub mod names {
     pub const PROFILES: &str = "PROFILES";
     /// LPM trie of [`NameKey`](super::NameKey) to [`NameRule`](super::NameRule).
     pub const NAMES: &str = "NAMES";
-    /// Array, one element: not zero if the live map may have an entry for unknown sources.
-    pub const STRANGERS: &str = "STRANGERS";
+    /// Array, one element: [`Ahead`](super::Ahead).
+    pub const AHEAD: &str = "AHEAD";
+    /// The same, as the object file has it.
+    pub const AHEAD_SECTION: &str = ".bss";
     /// Array of deadlines, by slot: until when, in nanoseconds since boot, a camera is opened.
     pub const DEADLINES: &str = "DEADLINES";
     /// Per-CPU array of [`CameraCounters`](super::CameraCounters), by slot.
@@ -103,6 +105,71 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 /// Entries of the map of names: as many as profiles in all their places can list.
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
+
+/// What programs look at before they look for a camera, each at its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ahead {
+    /// What is looked for besides registered cameras: bits of [`look_for`].
+    pub look_for: u64,
+    /// The bits of the MACs that may be in the live map; see [`FilterPlace`].
+    pub filter: [u64; FILTER_WORDS],
+}
+
+impl Ahead {
+    /// No cameras.
+    pub const NOTHING: Self = Self { look_for: 0, filter: [0; FILTER_WORDS] };
+
+    /// Whether something is looked for.
+    pub const fn looks_for(&self, what: u64) -> bool {
+        self.look_for & what != 0
+    }
+
+    /// Whether the bit of a place is set.
+    pub const fn has(&self, place: FilterPlace) -> bool {
+        self.filter[place.word] & place.mask() != 0
+    }
+}
+
+/// What programs look for besides registered cameras: bits of a number.
+pub mod look_for {
+    /// The live map may have an entry for unknown sources.
+    pub const STRANGERS: u64 = 1;
+    /// A camera may be opened.
+    pub const OPENED: u64 = 2;
+}
+
+/// Words of the filter: 2^17 bits, so that with the most cameras three bystanders of five are told at once.
+pub const FILTER_WORDS: usize = 1 << FilterPlace::WORD_BITS;
+
+/// A MAC's place in the filter. Two can have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilterPlace {
+    /// The word.
+    pub word: usize,
+    bit: u32,
+}
+
+impl FilterPlace {
+    const WORD_BITS: u32 = 11;
+    const BIT_BITS: u32 = 6;
+    /// 2^64 divided by the golden ratio: the upper bits of a product depend on all of a number's.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    /// Where a MAC has its place.
+    #[inline(always)]
+    pub const fn of(mac: Mac) -> Self {
+        let hash = mac.number().wrapping_mul(Self::FACTOR);
+        let bit = hash >> (64 - Self::WORD_BITS - Self::BIT_BITS) & (u64::BITS as u64 - 1);
+        Self { word: (hash >> (64 - Self::WORD_BITS)) as usize, bit: bit as u32 }
+    }
+
+    /// Its bit in the word.
+    #[inline(always)]
+    pub const fn mask(self) -> u64 {
+        1 << self.bit
+    }
+}
 
 /// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports,
 /// and one for the canary.
@@ -190,7 +257,9 @@ pub struct Camera {
     /// [`Camera::AUDIT`] and the like.
     pub flags: u32,
     /// Zero.
-    pub zero: u32,
+    pub pad: u32,
+    /// Zero, as userspace knows and the BPF verifier does not: see [`Camera::unknown`].
+    pub zero: u64,
     /// IPv4 addresses it may send from, if addresses are bound; the rest is [`Prefix4::NOTHING`].
     pub bound4: [Prefix4; MAX_BOUND],
     /// IPv6 addresses it may send from, if addresses are bound; the rest is [`Prefix6::NOTHING`].
@@ -207,10 +276,10 @@ impl Camera {
     /// It may send only from bound addresses.
     pub const BOUND: u32 = 8;
 
-    /// A number that the BPF verifier knows nothing of.
+    /// Nothing, of which the BPF verifier knows nothing.
     #[inline(always)]
     pub const fn unknown(&self) -> Unknown {
-        Unknown::new(self.slot as u64 | (self.profile as u64) << 32)
+        Unknown::new(self.zero)
     }
 
     /// Whether a flag is set.

@@ -8,10 +8,13 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use aya::maps::{Array, MapData};
+use aya::maps::{Array, HashMap, MapData};
+use bytemuck::{Pod, Zeroable};
 use camfence_common::{
-    abi::{ABI, Camera, CameraCounters, Sighting, SightingKey, Subject, names},
-    limits::MAX_SIGHTINGS,
+    abi::{
+        ABI, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names,
+    },
+    limits::{MAX_BOUND, MAX_SIGHTINGS},
 };
 
 use super::{
@@ -19,24 +22,39 @@ use super::{
     last_seen::LastSeen,
     ledger::Ledger,
     maps::{
-        CameraMap, CarriedMap, CounterArray, LIVE, Maps, SightingMap, abi, cameras_in, carried_in,
+        CameraMap, CarriedMap, CounterArray, LIVE, Maps, Shared, SightingMap, abi, cameras_in, carried_in,
         counters_in, join, open, sightings_in,
     },
     root::{Generation, Root},
 };
 
 /// The maps of ABI 2 are those of ABI 3, but for what was carried over to them, those are the maps of ABI 4,
-/// but for the ledger, and those are the maps of ABI 5, but for when cameras were seen and for what is told.
+/// but for the ledger, those are the maps of ABI 5, but for when cameras were seen and for what is told, and those
+/// are the maps of ABI 6, but for the shape of a camera and the filter.
 ///
 /// A change of a shape that is read here keeps the old one here, for the numbers that had it.
 const WITHOUT_CARRIED: u32 = 2;
 const WITHOUT_LEDGER: u32 = 3;
 const WITHOUT_LAST_SEEN: u32 = 4;
-const _: () = assert!(ABI == WITHOUT_LAST_SEEN + 1);
+const WITHOUT_FILTER: u32 = 5;
+const _: () = assert!(ABI == WITHOUT_FILTER + 1);
+
+/// A camera up to [`WITHOUT_FILTER`]: its slot, and what is not read here.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct EarlierCamera {
+    slot: u32,
+    rest: [u32; 3],
+    bound4: [Prefix4; MAX_BOUND],
+    bound6: [Prefix6; MAX_BOUND],
+}
+
+type EarlierCameraMap = HashMap<MapData, Shared<Key>, Shared<EarlierCamera>>;
 
 /// Maps that others take the place of.
 pub(crate) struct Old {
-    cameras: BTreeMap<Subject, Camera>,
+    /// The slots of cameras, and of what stood for unknown sources.
+    slots: BTreeMap<Subject, u32>,
     deadlines: Array<MapData, u64>,
     counters: CounterArray,
     sightings: SightingMap,
@@ -80,7 +98,7 @@ impl Before {
     /// The cameras that there were, and what stood for unknown sources, as far as it is known.
     pub(crate) fn subjects(&self) -> impl Iterator<Item = Subject> {
         let old = if let Self::Known(old) = self { Some(old) } else { None };
-        old.into_iter().flat_map(|old| old.cameras.keys().copied())
+        old.into_iter().flat_map(|old| old.slots.keys().copied())
     }
 }
 
@@ -89,7 +107,7 @@ impl Old {
     fn open(generation: &Generation, abi: u32) -> Result<Option<Self>> {
         let carried = match abi {
             WITHOUT_CARRIED => None,
-            WITHOUT_LEDGER | WITHOUT_LAST_SEEN | ABI => {
+            WITHOUT_LEDGER | WITHOUT_LAST_SEEN | WITHOUT_FILTER | ABI => {
                 Some((open(generation, names::CARRIED)?, open(generation, names::SEEN)?))
             }
             _ => return Ok(None),
@@ -97,10 +115,8 @@ impl Old {
         let ledger = if abi > WITHOUT_LEDGER { Some(Ledger::open(generation)?) } else { None };
         let last_seen =
             if abi > WITHOUT_LAST_SEEN { Some(LastSeen::open(generation)?) } else { None };
-        // If a replacement of this map was not finished, the next has no slot that this has not.
-        let live: CameraMap = open(generation, LIVE)?;
         Ok(Some(Self {
-            cameras: cameras_in(&live)?,
+            slots: slots(generation, abi)?,
             deadlines: open(generation, names::DEADLINES)?,
             counters: open(generation, names::COUNTERS)?,
             sightings: open(generation, names::SIGHTINGS)?,
@@ -113,7 +129,7 @@ impl Old {
     /// Copies until when cameras are opened.
     pub(crate) fn copy_deadlines(&self, to: &mut Maps) -> Result<()> {
         for (subject, camera) in to.cameras()? {
-            if let Some(Camera { slot, .. }) = self.cameras.get(&subject) {
+            if let Some(slot) = self.slots.get(&subject) {
                 let deadline = self.deadlines.get(slot, 0);
                 let deadline = deadline.tried(|| format!("reading the deadline of slot {slot}"))?;
                 to.set_deadline(camera.slot, deadline)?;
@@ -126,7 +142,7 @@ impl Old {
     /// none of the cameras has changed in the new ones.
     pub(crate) fn carry_counts(&self, to: &mut Maps) -> Result<()> {
         for (subject, camera) in to.cameras()? {
-            if let Some(Camera { slot, .. }) = self.cameras.get(&subject) {
+            if let Some(slot) = self.slots.get(&subject) {
                 to.set_carried(camera.slot, &self.counters(*slot)?)?;
                 if let Some(last_seen) = &self.last_seen {
                     to.set_last_seen(camera.slot, last_seen.get(*slot)?)?;
@@ -158,4 +174,23 @@ impl Old {
         sightings.truncate(MAX_SIGHTINGS as usize);
         Ok(sightings)
     }
+}
+
+/// The slots of a generation's cameras, and of what stands for unknown sources.
+///
+/// If a replacement of the live map was not finished, the next has no slot that this has not.
+fn slots(generation: &Generation, abi: u32) -> Result<BTreeMap<Subject, u32>> {
+    if abi > WITHOUT_FILTER {
+        let live: CameraMap = open(generation, LIVE)?;
+        return Ok(cameras_in(&live)?.into_iter().map(|(key, camera)| (key, camera.slot)).collect());
+    }
+    let live: EarlierCameraMap = open(generation, LIVE)?;
+    let mut slots = BTreeMap::new();
+    for entry in &live {
+        let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
+        if let Some(subject) = key.subject() {
+            slots.insert(subject, camera.slot);
+        }
+    }
+    Ok(slots)
 }

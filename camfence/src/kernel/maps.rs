@@ -11,7 +11,7 @@ use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
-        SightingKey, State, Subject, names,
+        SightingKey, State, Subject, look_for, names,
     },
     flow::{Flow, FlowKey},
     limits::MAX_SIGHTINGS,
@@ -24,6 +24,7 @@ use super::{
     error::{KernelError, OsCode as _, Result, Tried as _},
     last_seen::LastSeen,
     ledger::{Contents, Ledger},
+    ahead::{AheadMap, covers},
     names::{Entries, Names},
     object::{Object, Room},
     root::{Generation, Root},
@@ -69,7 +70,7 @@ pub struct Maps {
     live: CameraMap,
     profiles: Array<MapData, Shared<Profile>>,
     names: Names,
-    strangers: Array<MapData, u32>,
+    ahead: AheadMap,
     deadlines: Array<MapData, u64>,
     sightings: SightingMap,
     counters: CounterArray,
@@ -124,7 +125,7 @@ impl Maps {
             live: open(generation, LIVE)?,
             profiles: open(generation, names::PROFILES)?,
             names: Names(open(generation, names::NAMES)?),
-            strangers: open(generation, names::STRANGERS)?,
+            ahead: AheadMap(open(generation, names::AHEAD)?),
             deadlines: open(generation, names::DEADLINES)?,
             sightings: open(generation, names::SIGHTINGS)?,
             counters: open(generation, names::COUNTERS)?,
@@ -153,7 +154,7 @@ impl Maps {
             live: pinned(new_camera_map(max_cameras)?, generation, LIVE)?,
             profiles: take(object, names::PROFILES)?,
             names: Names(take(object, names::NAMES)?),
-            strangers: take(object, names::STRANGERS)?,
+            ahead: AheadMap(take(object, names::AHEAD_SECTION)?),
             deadlines: take(object, names::DEADLINES)?,
             sightings: take(object, names::SIGHTINGS)?,
             counters: take(object, names::COUNTERS)?,
@@ -208,8 +209,13 @@ impl Maps {
                 profiles.insert(index, CompiledProfile { table, names });
             }
         }
-        let strangers = self.strangers.get(&0, 0).tried(|| "reading what is looked for".into())?;
-        Ok(Observed { cameras: self.cameras()?, strangers: strangers != 0, profiles })
+        let (ahead, cameras) = (self.ahead.get()?, self.cameras()?);
+        Ok(Observed {
+            hidden: !covers(&ahead, cameras.keys().copied()),
+            strangers: ahead.looks_for(look_for::STRANGERS),
+            cameras,
+            profiles,
+        })
     }
 
     /// The cameras in the live map, and what stands there for unknown sources.
@@ -228,6 +234,7 @@ impl Maps {
 
     /// Has the programs look at the live map, whatever they were made to look at.
     pub fn restore(&mut self) -> Result<()> {
+        self.ahead.cover(self.cameras()?.into_keys())?;
         self.point_to_live()
     }
 
@@ -242,14 +249,30 @@ impl Maps {
     /// Opens the camera of a slot for a time from now, or closes it.
     pub fn open_slot(&mut self, slot: u32, time: Option<Duration>) -> Result<()> {
         let deadline = time.map_or(0, |time| (since_boot() + time).as_nanos());
-        self.set_deadline(slot, u64::try_from(deadline).unwrap_or(u64::MAX))
+        self.set_deadline(slot, u64::try_from(deadline).unwrap_or(u64::MAX))?;
+        if deadline == 0 { self.forget_deadlines() } else { Ok(()) }
+    }
+
+    /// Has programs look for deadlines no longer if no camera has one that is still to come.
+    fn forget_deadlines(&mut self) -> Result<()> {
+        if !self.ahead.get()?.looks_for(look_for::OPENED) {
+            return Ok(());
+        }
+        for camera in self.cameras()?.values() {
+            if self.opened(camera.slot)?.is_some() {
+                return Ok(());
+            }
+        }
+        self.ahead.look_for(look_for::OPENED, false)
     }
 
     /// Sets until when the camera of a slot is opened, in nanoseconds since boot.
     pub(super) fn set_deadline(&mut self, slot: u32, deadline: u64) -> Result<()> {
-        self.deadlines
-            .set(slot, deadline, 0)
-            .tried(|| format!("setting the deadline of slot {slot}"))
+        if deadline != 0 {
+            self.ahead.look_for(look_for::OPENED, true)?;
+        }
+        let set = self.deadlines.set(slot, deadline, 0);
+        set.tried(|| format!("setting the deadline of slot {slot}"))
     }
 
     /// The unknown sources that were seen last.
@@ -325,6 +348,11 @@ impl Maps {
     /// Writes what has to be written. See [`Changes`] for the order and what it is worth.
     pub fn apply(&mut self, changes: &Changes) -> Result<()> {
         self.write_profiles(&changes.profiles)?;
+        let subjects = changes.replace.iter().flatten().chain(&changes.insert).map(|entry| entry.0);
+        self.ahead.cover(subjects.clone())?;
+        if changes.reveal {
+            self.ahead.cover(self.cameras()?.into_keys())?;
+        }
         if changes.look_for_strangers {
             self.look_for_strangers(true)?;
         }
@@ -334,6 +362,9 @@ impl Maps {
         for (subject, camera) in &changes.insert {
             self.clear_slot(camera.slot)?;
             insert(&mut self.live, *subject, *camera)?;
+        }
+        if changes.replace.is_some() {
+            self.ahead.cover_only(subjects)?;
         }
         if changes.ignore_strangers {
             self.look_for_strangers(false)?;
@@ -359,7 +390,7 @@ impl Maps {
     /// Has programs look for entries of unknown sources, or not. Putting the live map in its own
     /// place waits until no program runs that may not have seen the change.
     fn look_for_strangers(&mut self, look: bool) -> Result<()> {
-        self.strangers.set(0, u32::from(look), 0).tried(|| "writing what is looked for".into())?;
+        self.ahead.look_for(look_for::STRANGERS, look)?;
         self.point_to_live()
     }
 
@@ -396,7 +427,7 @@ impl Maps {
 
     /// Makes a slot ready for a camera: nothing counted, never seen, not opened.
     fn clear_slot(&mut self, slot: u32) -> Result<()> {
-        self.open_slot(slot, None)?;
+        self.set_deadline(slot, 0)?;
         self.last_seen.clear(slot)?;
         let cpus = nr_cpus().map_err(|(_, error)| error).tried(|| "counting CPUs".into())?;
         let zeroes = PerCpuValues::try_from(vec![Shared(CameraCounters::zeroed()); cpus])

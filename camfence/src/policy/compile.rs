@@ -186,6 +186,7 @@ fn with_profile(profile: usize, flags: u32) -> Camera {
         slot: 0,
         profile,
         flags,
+        pad: 0,
         zero: 0,
         bound4: [Prefix4::NOTHING; MAX_BOUND],
         bound6: [Prefix6::NOTHING; MAX_BOUND],

@@ -12,7 +12,7 @@ use camfence_tests::measure::{Measurement, Unit, measure};
 use tempfile::TempDir;
 
 use super::fences::Fences;
-use super::{HIT, MISS, Peers};
+use super::{Filters, HIT, MISS};
 use crate::Plan;
 use crate::report::{Row, Table};
 
@@ -26,7 +26,7 @@ enum Found {
 }
 
 /// Measures with it what is held against xdp-filter.
-pub(crate) fn table(plan: &Plan, fences: &Fences, peers: Option<&Peers>) -> Result<Table> {
+pub(crate) fn table(plan: &Plan, fences: &Fences, filters: Option<&Filters>) -> Result<Table> {
     let dir = TempDir::new()?;
     let outside = |source, shape| frames::outbound(source, shape, Peer::Outside);
     let (camera, bystander) = (frames::camera(0), frames::bystander(0));
@@ -45,9 +45,9 @@ pub(crate) fn table(plan: &Plan, fences: &Fences, peers: Option<&Peers>) -> Resu
         Measurement::new(name, Unit::NANOSECONDS, move || run(&program, &file))
     };
     let mut all = Vec::new();
-    if let Some(peers) = peers {
+    if let Some(filters) = filters {
         for (name, frame) in [(MISS, "bystander"), (HIT, "dropped IPv4")] {
-            all.push(sample(format!("bpftool: {name}"), Found::Numbered(peers.one.id()), frame));
+            all.push(sample(format!("bpftool: {name}"), Found::Numbered(filters.one.id()), frame));
         }
     }
     for (name, _) in &files {

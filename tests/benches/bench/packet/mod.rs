@@ -13,7 +13,10 @@ use camfence_tests::measure::{Series, frames, measure, own};
 
 use self::case::{Case, Group};
 use crate::Plan;
-use crate::peers::xdp_filter::{self, XdpFilter};
+use crate::peers::{
+    self,
+    xdp_filter::{self, XdpFilter},
+};
 use crate::report::{Part, Row, Table};
 
 /// Names of rows that others are held against.
@@ -25,14 +28,14 @@ pub(crate) const PLAIN: &str = "one camera";
 /// Measures it.
 pub(crate) fn run(plan: &Plan) -> Result<Part> {
     let mut part = Part::new("packet");
-    let peers = if XdpFilter::is_here() {
-        Some(Peers::new()?)
+    let filters = if XdpFilter::is_here() {
+        Some(Filters::new()?)
     } else {
         part.notes.push(XdpFilter::missing());
         None
     };
     let fences = fences::Fences::new(|what| plan.tell(&format!("packet: {what}")))?;
-    let mut groups = vec![bases(peers.as_ref())?];
+    let mut groups = vec![bases(filters.as_ref())?];
     groups.extend(fences.groups()?);
 
     let all = groups.iter().flat_map(|group| &group.cases).map(|case| case.measurement(plan));
@@ -44,18 +47,22 @@ pub(crate) fn run(plan: &Plan) -> Result<Part> {
         rest = others;
         part.tables.push(table(group, own, &series));
     }
-    part.tables.push(bpftool::table(plan, &fences, peers.as_ref())?);
+    if peers::is_here("bpftool") {
+        part.tables.push(bpftool::table(plan, &fences, filters.as_ref())?);
+    } else {
+        part.notes.push(peers::missing("bpftool", "bpftool"));
+    }
     Ok(part)
 }
 
 /// xdp-filter with one address, and with as many as it takes.
-struct Peers {
+struct Filters {
     one: XdpFilter,
     many: XdpFilter,
     _netns: Netns,
 }
 
-impl Peers {
+impl Filters {
     fn new() -> Result<Self> {
         let netns = Netns::new("xdp-filter")?;
         let sources: Vec<_> = (0..xdp_filter::ROOM).map(frames::camera).collect();
@@ -69,10 +76,10 @@ impl Peers {
 }
 
 /// The empty program and xdp-filter.
-fn bases(peers: Option<&Peers>) -> Result<Group> {
+fn bases(filters: Option<&Filters>) -> Result<Group> {
     let hit = case::from_cameras(1);
     let mut cases = vec![Case::new("empty program", own::drop()?.into(), hit.clone())];
-    if let Some(Peers { one, many, .. }) = peers {
+    if let Some(Filters { one, many, .. }) = filters {
         let filter = Rc::new(one.program()?);
         cases.push(Case::new(MISS, filter.clone(), case::from_bystanders()).passed());
         cases.push(Case::new(HIT, filter, hit));
