@@ -57,16 +57,17 @@ pub(super) fn table(plan: &Plan, cameras: u32, named: &str) -> Result<Table> {
     let _daemon = home::run(&camfence)?;
     let newcomer = camera(cameras);
     let mut flood = Flood::out_of(scene.lab.host("camera"), CABLE, &scene.frame(newcomer))?;
-    let (arrivals, _program) = gateway(&scene)?;
+    let (mut arrivals, _program) = gateway(&scene)?;
 
     let mut rows = vec![rate(plan, &mut flood, named)?];
+    arrivals.forget()?;
     let mut changer = Changer { camfence: &camfence, newcomer, arrivals };
     let times = if plan.quick { QUICK_CHANGES } else { CHANGES };
     let told = |done| plan.tell(&format!("live, {named}: change {done} of {times}"));
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let flooding = scope.spawn(|| flood.send_until(&stop));
-        let measured = changer.wait_for_frames().and_then(|()| {
+        let measured = changer.first_frame().and_then(|_| {
             for way in [Way::Socket, Way::Command] {
                 rows.extend(changer.measure(way, named, times, told)?);
             }
@@ -104,14 +105,16 @@ struct Changer<'a> {
 }
 
 impl Changer<'_> {
-    fn wait_for_frames(&mut self) -> Result<()> {
+    /// Waits for a frame; gives when the first came.
+    fn first_frame(&self) -> Result<Duration> {
         let deadline = Instant::now() + PATIENCE;
-        self.arrivals.forget()?;
-        while self.arrivals.first_and_last()?.is_none() {
+        loop {
+            if let Some([first, _]) = self.arrivals.first_and_last()? {
+                return Ok(first);
+            }
             ensure!(Instant::now() < deadline, "no frame arrives behind the bridge");
             thread::sleep(SETTLE);
         }
-        Ok(())
     }
 
     fn measure(
@@ -163,8 +166,7 @@ impl Changer<'_> {
             Way::Socket => self.ask(json!({"verb": "remove", "camera": "newcomer"}))?,
             Way::Command => self.command(&["remove", "newcomer"])?,
         };
-        thread::sleep(SETTLE);
-        let [first, _] = self.arrivals.first_and_last()?.context("no frame arrives")?;
+        let first = self.first_frame()?;
         ensure!(first > asked, "a frame arrived before the request was sent");
         Ok(Took::between(asked, first, answered))
     }
