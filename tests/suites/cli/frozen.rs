@@ -43,6 +43,6 @@ fn a_reload_of_what_has_not_changed_writes_nothing() -> Result<()> {
     // What has changed cannot be written.
     let removed = POLICY.replace("mode = \"audit\"\n", "");
     camfence.configure(&removed)?;
-    fails(&camfence.run(["reload"])?, &["not permitted"], None);
+    fails(&camfence.run(["reload"])?, &["not permitted"], Some("as root"));
     Ok(())
 }
