@@ -1,12 +1,14 @@
 //! The verbs that change something, as the command line and the daemon both carry them out.
 //!
 //! The configuration file and the kernel change together: the new text is written beside the old
-//! one first, put in its place when the kernel has taken it, and thrown away when it has not.
+//! one first, put in its place when the kernel has taken it, and thrown away when it has not. Frames
+//! are judged by it before it is on disk, which may take long.
 
 use std::path::{Path, PathBuf};
 
 use camfence_common::mac::Mac;
 use thiserror::Error;
+use tracing::warn;
 
 use crate::{
     config::{
@@ -130,8 +132,24 @@ async fn change(fence: &Fence, path: &Path, text: &str) -> Result<Done> {
     let config = Config::parse(path, text)?;
     let file = PreparedFile::prepare(path, text)?;
     let report = if fence.stands()? { Some(fence.apply_policy(&config).await?) } else { None };
-    file.commit()?;
+    if let Err(error) = file.commit() {
+        if report.is_some() {
+            go_by_file(fence, path).await;
+        }
+        return Err(error.into());
+    }
     Ok(Done { config, report })
+}
+
+/// Has the fence go by the file again, whichever version is there now.
+async fn go_by_file(fence: &Fence, path: &Path) {
+    let applied = match Config::load(path) {
+        Ok(config) => fence.apply_policy(&config).await.map(drop).map_err(Into::into),
+        Err(error) => Err(OperationError::from(error)),
+    };
+    if let Err(error) = applied {
+        warn!("the fence does not go by {}: {error}", path.display());
+    }
 }
 
 /// The MAC that is meant by a camera's name or MAC, also of a camera that is not registered any more.

@@ -1,8 +1,10 @@
 //! A bpf filesystem for one test.
 
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use tempfile::TempDir;
@@ -30,6 +32,22 @@ impl BpffsRoot {
     /// Where it is mounted: what `camfence --bpffs` is given.
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Has the kernel refuse every write to the maps that are pinned in a directory of it but those of
+    /// programs (`BPF_MAP_FREEZE`), for as long as they are there; gives how many they are. It takes
+    /// bpftool.
+    pub fn freeze_maps(&self, directory: &str) -> Result<usize> {
+        let mut frozen = 0;
+        for pin in fs::read_dir(self.path().join(directory))? {
+            let pin = pin?.path();
+            let output =
+                Command::new("bpftool").args(["map", "freeze", "pinned"]).arg(&pin).output()?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.success(), "freezing {}: {}", pin.display(), said.trim());
+            frozen += 1;
+        }
+        Ok(frozen)
     }
 }
 

@@ -10,9 +10,12 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 /// `ETHTOOL_GLINK` of linux/ethtool.h.
 const GET_LINK: u32 = 0x0a;
 
+/// `ETHTOOL_SGRO` of linux/ethtool.h.
+const SET_GRO: u32 = 0x2c;
+
 /// `ETHTOOL_S…` requests, in the order that dependencies ask for.
 const SET_FEATURES: [(&str, u32); 5] =
-    [("gro", 0x2c), ("tso", 0x1f), ("gso", 0x24), ("sg", 0x19), ("tx checksum", 0x17)];
+    [("gro", SET_GRO), ("tso", 0x1f), ("gso", 0x24), ("sg", 0x19), ("tx checksum", 0x17)];
 
 /// `struct ethtool_value` of linux/ethtool.h.
 #[repr(C)]
@@ -26,8 +29,15 @@ nix::ioctl_write_ptr_bad!(siocethtool, libc::SIOCETHTOOL, libc::ifreq);
 /// Turns checksum and segmentation offloads off.
 pub(crate) fn disable_offloads(interface: &str) -> Result<()> {
     for (feature, cmd) in SET_FEATURES {
-        request(interface, cmd).with_context(|| format!("turning {feature} off on {interface}"))?;
+        request(interface, cmd, 0)
+            .with_context(|| format!("turning {feature} off on {interface}"))?;
     }
+    Ok(())
+}
+
+/// Turns generic receive offload on.
+pub(crate) fn enable_gro(interface: &str) -> Result<()> {
+    request(interface, SET_GRO, 1).with_context(|| format!("turning gro on on {interface}"))?;
     Ok(())
 }
 
@@ -35,13 +45,13 @@ pub(crate) fn disable_offloads(interface: &str) -> Result<()> {
 /// does what its link watch had still to do, after which frames really pass: until then an
 /// interface says that it is running and drops all it is given.
 pub(crate) fn has_link(interface: &str) -> Result<bool> {
-    Ok(request(interface, GET_LINK)? != 0)
+    Ok(request(interface, GET_LINK, 0)? != 0)
 }
 
-/// Makes a request whose value is zero; gives the value that came back.
-fn request(interface: &str, cmd: u32) -> Result<u32> {
+/// Makes a request with a value; gives the value that came back.
+fn request(interface: &str, cmd: u32, data: u32) -> Result<u32> {
     let fd = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    let mut value = EthtoolValue { cmd, data: 0 };
+    let mut value = EthtoolValue { cmd, data };
     let request = libc::ifreq {
         ifr_name: c_name(interface)?,
         ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut value).cast() },

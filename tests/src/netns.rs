@@ -90,6 +90,18 @@ impl Netns {
         command
     }
 
+    /// Runs a program in the namespace to its end with `input` on its standard input; gives what it
+    /// printed.
+    pub fn output(&self, program: &str, arguments: &[&str], input: &str) -> Result<String> {
+        self.run(|| finish(Command::new(program).args(arguments), input))
+    }
+
+    /// Has an interface join received frames that belong together, as a NIC's driver does. A veth
+    /// without an XDP program takes frames that a program redirected to its other end only then.
+    pub fn enable_gro(&self, interface: &str) -> Result<()> {
+        self.run(|| ethtool::enable_gro(interface))
+    }
+
     /// Runs one command of `ip`, such as `"link set eth0 down"`; gives its output.
     pub fn ip(&self, arguments: &str) -> Result<String> {
         self.run(|| finish(Command::new("ip").args(arguments.split_whitespace()), ""))

@@ -26,7 +26,7 @@ pub struct WriteError {
     source: io::Error,
 }
 
-/// A file's next version, complete and on disk beside it. Dropping it leaves no trace.
+/// A file's next version, complete beside it. Dropping it leaves no trace.
 #[derive(Debug)]
 #[must_use = "nothing is replaced before it is committed"]
 pub struct PreparedFile {
@@ -37,7 +37,8 @@ pub struct PreparedFile {
 impl PreparedFile {
     /// Writes the text to a temporary file next to `path`, or next to what that links to, with the
     /// mode of the file there, and its owner where this process may give files away. Access control
-    /// lists and hard links are not kept.
+    /// lists and hard links are not kept. It need not be on disk yet: that may take as long as the
+    /// disk wants.
     pub fn prepare(path: &Path, text: &str) -> Result<Self, WriteError> {
         let (target, old) = resolve(path).map_err(fails("look up", path))?;
         let directory = target.parent().unwrap_or(Path::new("/"));
@@ -56,9 +57,10 @@ impl PreparedFile {
         &self.target
     }
 
-    /// Puts the new version in the old one's place.
+    /// Puts the new version in the old one's place, and both on disk.
     pub fn commit(self) -> Result<(), WriteError> {
         let Self { temporary, target } = self;
+        temporary.as_file().sync_all().map_err(fails("flush", temporary.path()))?;
         temporary.persist(&target).map_err(|error| fails("replace", &target)(error.error))?;
         let directory = target.parent().unwrap_or(Path::new("/"));
         // The rename itself is on disk only once the directory is.
@@ -100,8 +102,7 @@ fn fill(temporary: &NamedTempFile, text: &str, old: Option<&Metadata>) -> io::Re
         None => NEW_FILE_MODE,
     };
     // After the owner, for a change of owner takes bits away.
-    file.set_permissions(Permissions::from_mode(mode))?;
-    file.sync_all()
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 /// Gives a file the owner and group of the old one, as far as this process may; and the mode to

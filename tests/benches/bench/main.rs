@@ -5,11 +5,13 @@
 
 mod arguments;
 mod docs;
+mod live;
 mod machine;
 mod packet;
 mod peers;
 mod report;
 mod targets;
+mod wire;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -25,7 +27,13 @@ use self::report::{Part, Report};
 type Run = fn(&Plan) -> Result<Part>;
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Run); 1] = [("packet", packet::run)];
+const PARTS: [(&str, Run); 5] = [
+    ("packet", packet::run),
+    ("veth", wire::veth),
+    ("driver", wire::driver),
+    ("throughput", wire::throughput::run),
+    ("live", live::run),
+];
 
 const ROUNDS: u32 = 15;
 const QUICK_ROUNDS: u32 = 3;

@@ -4,6 +4,7 @@ use camfence_tests::measure::Summary;
 
 use crate::packet::{HIT, MISS, PLAIN};
 use crate::report::{Part, Row};
+use crate::wire::throughput::UNFENCED;
 
 /// What one measurement is to reach.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,6 @@ pub(crate) struct Target {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bound {
     AtMost(f64),
-    #[expect(dead_code, reason = "no target of this kind is measured yet")]
     AtLeast(f64),
 }
 
@@ -52,11 +52,28 @@ pub(crate) const TARGETS: &[Target] = &[
     packet("bpftool: XDP dropped IPv4", HIT, 1.2),
     packet("bpftool: XDP dropped IPv6", HIT, 1.4),
     packet("bpftool: XDP dropped tagged", HIT, 1.4),
+    wire("veth", "camfence XDP, 1,000 cameras", "drop only", 0.75),
+    wire("veth", "camfence XDP, 1,000 cameras", "nft netdev", 3.5),
+    wire("veth", "camfence XDP, 1,000 cameras", "xdp-filter", 1.0),
+    wire("veth", "camfence TC, 1,000 cameras", "nft netdev", 1.2),
+    live("add by socket, 100 cameras, p99", 5.0),
+    live("65,536 cameras, reload from one", 1000.0),
+    wire("throughput", "fenced, hook auto", UNFENCED, 0.97),
 ];
 
 /// A target for the time of a frame, as a multiple of another's.
 const fn packet(row: &'static str, base: &'static str, bound: f64) -> Target {
     Target { of: ("packet", row), base: Some(base), bound: AtMost(bound) }
+}
+
+/// A target for what is carried or dropped in a second, as a multiple of another's.
+const fn wire(part: &'static str, row: &'static str, base: &'static str, bound: f64) -> Target {
+    Target { of: (part, row), base: Some(base), bound: AtLeast(bound) }
+}
+
+/// A target for what a change takes, in milliseconds.
+const fn live(row: &'static str, bound: f64) -> Target {
+    Target { of: ("live", row), base: None, bound: AtMost(bound) }
 }
 
 /// Judges what was measured.

@@ -88,10 +88,10 @@ fn an_edit_that_cannot_be_changes_nothing() -> Result<()> {
     Ok(())
 }
 
-/// A directory that is mounted read-only until this is dropped.
-struct ReadOnly(PathBuf);
+/// What is mounted until this is dropped.
+struct Mounted(PathBuf);
 
-impl Drop for ReadOnly {
+impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = umount2(&self.0, MntFlags::MNT_DETACH);
     }
@@ -102,7 +102,7 @@ fn a_file_that_cannot_be_written_leaves_the_fence_as_it_is() -> Result<()> {
     let bench = Bench::new()?;
     let camfence = bench.camfence("")?;
     mount(Some("tmpfs"), camfence.dir(), Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
-    let _mounted = ReadOnly(camfence.dir().to_owned());
+    let _mounted = Mounted(camfence.dir().to_owned());
     camfence.configure(COMMENTED)?;
     camfence.run(["up"])?.success()?;
     let before = (bench.pins()?, camfence.json(["status"])?);
@@ -116,6 +116,25 @@ fn a_file_that_cannot_be_written_leaves_the_fence_as_it_is() -> Result<()> {
     assert_eq!(fs::read_to_string(camfence.config_path())?, COMMENTED);
     // What needs no writing works.
     camfence.run(["reload"])?.success()?;
+    Ok(())
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_has_the_fence_go_by_it_again() -> Result<()> {
+    let bench = Bench::new()?;
+    let camfence = bench.camfence(COMMENTED)?;
+    camfence.run(["up"])?.success()?;
+    let before = camfence.json(["status"])?;
+    // The kernel puts nothing in the place of what something is mounted on.
+    let path = camfence.config_path();
+    mount(Some(&path), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+    let _mounted = Mounted(path.clone());
+    for verb in [&ADD[..], &["remove", "driveway"]] {
+        fails(&camfence.run(verb)?, &["cannot replace", "busy"], None);
+        assert_eq!(camfence.json(["status"])?, before);
+    }
+    assert_eq!(fs::read_to_string(&path)?, COMMENTED);
+    assert_eq!(fs::read_dir(camfence.dir())?.count(), 1, "something is left beside the file");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod each;
 mod edits;
 mod environment;
 mod explain;
+mod frozen;
 mod help;
 mod opened;
 mod replay;

@@ -14,7 +14,7 @@ pub(crate) const ROOM: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct XdpFilter {
     id: u32,
-    _pins: BpffsRoot,
+    pins: BpffsRoot,
 }
 
 impl XdpFilter {
@@ -41,13 +41,21 @@ impl XdpFilter {
         let links: serde_json::Value =
             serde_json::from_str(&netns.ip(&format!("-j -d link show dev {interface}"))?)?;
         let id = links[0]["xdp"]["prog"]["id"].as_u64().context("no program at the interface")?;
-        Ok(Self { id: u32::try_from(id)?, _pins: bpffs })
+        Ok(Self { id: u32::try_from(id)?, pins: bpffs })
     }
 
     /// What the interface runs: the filter itself or, where the kernel can, libxdp's dispatcher in
     /// front of it.
     pub(crate) fn program(&self) -> Result<Program> {
         Program::numbered(self.id)
+    }
+
+    /// How many frames it has dropped, by its own counter. The namespace is that of the interface.
+    pub(crate) fn dropped(&self, netns: &Netns) -> Result<u64> {
+        let status = run(netns, &self.pins, "status")?;
+        let drops = status.lines().find_map(|line| line.trim().strip_prefix("XDP_DROP"));
+        let packets = drops.and_then(|drops| drops.split_once("pkts")).context("no statistics")?.0;
+        super::number(packets)
     }
 
     /// That program's id.
@@ -57,14 +65,14 @@ impl XdpFilter {
 }
 
 /// Runs xdp-filter, which knows one place for its pins, with another file system there.
-fn run(netns: &Netns, bpffs: &BpffsRoot, arguments: &str) -> Result<()> {
+fn run(netns: &Netns, bpffs: &BpffsRoot, arguments: &str) -> Result<String> {
     const SCRIPT: &str = r#"mount --bind "$0" /sys/fs/bpf && exec xdp-filter "$@""#;
     let mut command: Command = netns.command("unshare");
     command.args(["--mount", "sh", "-c", SCRIPT]).arg(bpffs.path());
     let output = command.args(arguments.split_whitespace()).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "xdp-filter {arguments}: {}", said.trim());
-    Ok(())
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Gives every source the entry that xdp-filter made of the first: it takes one process for each.
