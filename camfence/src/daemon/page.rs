@@ -141,9 +141,9 @@ impl page::Source for Source {
             let now = Now::awake().since_epoch();
             let last_names = BTreeMap::new();
             let context = Context { config, last_names, networks: &networks, now };
-            let selection = Selection { mac: Some(mac), ..Selection::default() };
+            let selection =
+                Selection { mac: Some(mac), most: Some(MOST_FLOWS), ..Selection::default() };
             let mut ledger = Ledger::new(&flows, &missing, selection, &context);
-            ledger.entries.truncate(MOST_FLOWS);
             source.name(&mut ledger);
             Ok(Some(ledger))
         })

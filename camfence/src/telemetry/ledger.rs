@@ -38,6 +38,8 @@ pub struct Selection {
     pub since: Option<Duration>,
     /// So many, those with the most bytes. Without it all, those seen last first.
     pub top: Option<NonZero<usize>>,
+    /// No more than so many, the first of them.
+    pub most: Option<usize>,
 }
 
 /// What flows are told with.
@@ -197,7 +199,7 @@ fn selected(
     selection: Selection,
     now: Duration,
 ) -> Vec<(&FlowKey, &Span)> {
-    let Selection { mac, since, top } = selection;
+    let Selection { mac, since, top, most } = selection;
     let is_meant = |(key, span): &(&FlowKey, &Span)| {
         mac.is_none_or(|mac| key.mac() == mac)
             && since.is_none_or(|since| now.saturating_sub(span.last) <= since)
@@ -210,6 +212,7 @@ fn selected(
         }
         None => flows.sort_by_key(|(key, span)| (Reverse(span.last), **key)),
     }
+    flows.truncate(most.unwrap_or(usize::MAX));
     flows
 }
 

@@ -15,7 +15,7 @@ const FLOOD: u32 = 100_000;
 const MOST_OF_A_CAMERA: usize = 16;
 const RATE: u32 = 20_000;
 
-fn memory_kib(pid: u32) -> Result<u64> {
+pub(crate) fn memory_kib(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let memory = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     Ok(memory.and_then(|line| line.split_whitespace().next()).context("memory")?.parse()?)

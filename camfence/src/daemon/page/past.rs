@@ -49,7 +49,7 @@ pub(super) fn day(fence: &Fence, config: &Config, mac: Mac) -> Result<HistoryRep
     let width = Width::FiveMinutes;
     let from = Now::awake().since_epoch().saturating_sub(DAY);
     let counts = open(config).and_then(|reader| {
-        Joined::new(&reader, || fence.reading().ok())?.counts(width, from, Some(mac))
+        Joined::new(&reader, || fence.reading_of_counters().ok())?.counts(width, from, Some(mac))
     });
     let counts = counts.map_err(|error| of_store(&error))?;
     Ok(HistoryReport::new(width, &counts, BTreeMap::new(), config))
