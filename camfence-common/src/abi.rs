@@ -87,8 +87,12 @@ pub mod names {
     pub const UNCAUGHT: &str = "UNCAUGHT";
     /// Read-only global, a [`Wish`](crate::capture::Wish): which frames are captured.
     pub const CAPTURE: &str = "CAPTURE";
-    /// Read-only global that has the programs read the coarse clock (kernel 5.11).
-    pub const COARSE_CLOCK: &str = "COARSE_CLOCK";
+    /// Read-only global, a [`TickRate`](crate::clock::TickRate): what the programs tell the time by.
+    pub const TICK_RATE: &str = "TICK_RATE";
+    /// Program that reads both clocks, into the one element of the array below.
+    pub const READ_CLOCKS: &str = "clocks";
+    /// Array, one element: [`Clocks`](crate::clock::Clocks).
+    pub const CLOCKS: &str = "CLOCKS";
 }
 
 /// Entries of the profile table: twice the profiles a configuration may have, so that a new set

@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod abi;
 pub mod capture;
+pub mod clock;
 pub mod event;
 pub mod flow;
 pub mod limits;

@@ -77,7 +77,7 @@ impl Toolchain {
             .env("RUSTC_WRAPPER", "")
             .env("RUSTC_WORKSPACE_WRAPPER", "")
             .env("CARGO_ENCODED_RUSTFLAGS", rustflags(arch, linker))
-            .args(["--package", "camfence-ebpf", "--bin", "camfence"])
+            .args(["--package", "camfence-ebpf"])
             .args(["--profile", "bpf", "--target", target, "--locked"]);
         if self.build_std {
             command.args(["-Z", "build-std=core"]);

@@ -6,6 +6,7 @@
 //! - [`frame`]: Ethernet frames that read like sentences.
 //! - [`kernel`]: what the running kernel has, and tests that skip themselves without it.
 //! - [`judge`]: a frame judged by the core on the host and by the programs in the kernel.
+//! - [`measure`]: what is measured in rounds, and programs in the kernel run for their time.
 //! - [`mmdb`]: databases in MaxMind's format.
 //! - [`model`]: a second verdict, written from the rules, that shares no code with the core.
 //! - [`wire`]: complete frames into and out of an interface.
@@ -29,6 +30,7 @@ pub mod judge;
 pub mod kernel;
 pub mod lab;
 mod leftovers;
+pub mod measure;
 pub mod mmdb;
 pub mod model;
 pub mod netns;

@@ -1,6 +1,6 @@
 //! Debian's packages: which can be had, and installing them.
 
-use std::process::Command;
+use std::{io, process::Command};
 
 use anyhow::{Context, Result};
 
@@ -65,6 +65,8 @@ pub(crate) fn version(package: &str) -> Result<Option<String>> {
 fn apt_get() -> Command {
     let mut apt_get = Command::new(INSTALL[0]);
     apt_get
+        // Standard output may be somebody's JSON.
+        .stdout(io::stderr())
         .env("DEBIAN_FRONTEND", "noninteractive")
         // Another installation may be under way, as after the start of a new machine.
         .args(["-o", "DPkg::Lock::Timeout=120"]);

@@ -2,6 +2,7 @@
 
 mod apt;
 mod archive;
+mod bench;
 mod breaking;
 mod build;
 mod cross;
@@ -70,6 +71,11 @@ enum Command {
         #[arg(long)]
         busy: bool,
     },
+    /// Measure camfence beside what people would use instead (needs root)
+    ///
+    /// Everything is given in ratios, and fails if one of the targets is missed. Peers are Debian's
+    /// packages, which are installed; one that is missing is left out.
+    Bench(bench::Arguments),
     /// Run the tests on other kernels, under qemu (needs root, and Debian for its kernels)
     ///
     /// Debian's 5.10, 6.1, 6.12 and its newest kernel; if it is named, 6.12 on 64-bit ARM. Without 6.1 or 6.12 the run has failed;
@@ -109,6 +115,7 @@ fn main() -> ExitCode {
         Command::Break { seconds, seed, busy } => {
             breaking::run(seconds, seed, busy).map(|()| ExitCode::SUCCESS)
         }
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Vm(arguments) => vm::run(&arguments),
         Command::Demo { stay } => demo::run(stay).map(|()| ExitCode::SUCCESS),
         Command::Fuzz { target, seconds } => {

@@ -36,6 +36,15 @@ const BPFTOOL: Packages = Packages {
     why: "with which a test detaches programs behind the fence's back",
 };
 
+/// What the benchmark holds camfence against, by a program of each package.
+const PEERS: [(&str, &str); 5] = [
+    ("xdp-filter", "xdp-tools"),
+    ("nft", "nftables"),
+    ("ebtables", "ebtables"),
+    ("iptables", "iptables"),
+    ("iperf3", "iperf3"),
+];
+
 const LINKER: &str = "bpf-linker 0.13.0, which links the kernel programs";
 /// What builds bpf-linker against [`LLVM`]; without the variables it does not find the library.
 const LINKER_VARIABLES: [(&str, &str); 2] =
@@ -55,10 +64,10 @@ struct Plan {
 pub(crate) fn run() -> Result<()> {
     let plan = Plan::look();
     if plan.is_empty() {
-        println!("setup: nothing to do");
+        eprintln!("setup: nothing to do");
     } else {
         plan.carry_out()?;
-        println!("setup: done");
+        eprintln!("setup: done");
     }
     suggest_components();
     Ok(())
@@ -69,7 +78,7 @@ pub(crate) fn cargo_deb() -> Result<()> {
     if succeeds(cargo().args(["deb", "--version"])) {
         return Ok(());
     }
-    println!("setup: installing cargo-deb {CARGO_DEB_VERSION}, which makes Debian packages");
+    eprintln!("setup: installing cargo-deb {CARGO_DEB_VERSION}, which makes Debian packages");
     show(
         cargo()
             .args(["install", "cargo-deb", "--version", CARGO_DEB_VERSION, "--locked"])
@@ -77,6 +86,23 @@ pub(crate) fn cargo_deb() -> Result<()> {
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env_remove("CARGO_BUILD_TARGET"),
     )
+}
+
+/// Installs what the benchmark holds camfence against, as far as it can be had: what is missing, it
+/// leaves out.
+pub(crate) fn peers() {
+    let missing: Vec<_> = PEERS.iter().filter(|(program, _)| !on_path(program)).collect();
+    if !missing.is_empty()
+        && let Err(error) = apt::update()
+    {
+        eprintln!("setup: {error:#}");
+    }
+    for (program, package) in missing {
+        eprintln!("setup: installing {package}, for the benchmark");
+        if let Err(error) = apt::install(&[package]) {
+            eprintln!("setup: {error:#}: the benchmark has to do without {program}");
+        }
+    }
 }
 
 /// The BPF target for this machine.
@@ -129,7 +155,7 @@ impl Plan {
             self.install_packages()?;
         }
         if self.linker {
-            println!("setup: installing {LINKER} (takes a minute)");
+            eprintln!("setup: installing {LINKER} (takes a minute)");
             show(
                 cargo()
                     .args(LINKER_COMMAND.split_whitespace())
@@ -153,7 +179,7 @@ impl Plan {
             bail!("installing packages needs root; run\n{commands}");
         }
         for Packages { names, why } in &self.packages {
-            println!("setup: installing {}: {why}", names.join(" "));
+            eprintln!("setup: installing {}: {why}", names.join(" "));
         }
         apt::update()?;
         self.check_offer()?;
@@ -203,13 +229,13 @@ fn verify() -> Result<()> {
 fn suggest_components() {
     for (program, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         if !succeeds(cargo().args([program, "--version"])) {
-            println!("setup: for `cargo xtask lint`, run `rustup component add {component}`");
+            eprintln!("setup: for `cargo xtask lint`, run `rustup component add {component}`");
         }
     }
     if Toolchain::find(target())
         .is_some_and(|found| found.build_std && !bpf_clippy(&found).is_file())
     {
-        println!(
+        eprintln!(
             "setup: for `cargo xtask lint`, run `rustup component add clippy --toolchain nightly`"
         );
     }

@@ -9,6 +9,7 @@
 //! - `batch` reads and writes many entries of a map at once,
 //! - [`events`] hears what the programs tell,
 //! - `carry` moves what they hold to new ones,
+//! - `ticks` measures what programs tell the time by,
 //! - [`clock`] is the clocks that times are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
 //! - [`clsact`] does so with the filters of kernels before 6.6,
@@ -44,5 +45,6 @@ pub mod root;
 mod routes;
 pub mod runner;
 pub mod slots;
+mod ticks;
 
 pub use error::KernelError;

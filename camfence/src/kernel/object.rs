@@ -4,8 +4,7 @@ use std::path::Path;
 
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned,
-    programs::{Program, ProgramError, ProgramInfo, ProgramType, SchedClassifier, Xdp},
-    sys::{BpfHelper, is_helper_supported},
+    programs::{Program, ProgramError, ProgramInfo, SchedClassifier, Xdp},
 };
 use camfence_common::{abi::names, capture::Wish};
 use rustix::io::Errno;
@@ -14,6 +13,7 @@ use super::{
     error::{KernelError, Result, Tried as _},
     maps::slots,
     root::{self, Generation, remove_file},
+    ticks,
 };
 
 /// The kernel programs, built by the build script.
@@ -81,7 +81,7 @@ impl Object {
     /// Loads the programs.
     pub(crate) fn load(options: &Options<'_>) -> Result<Self> {
         let mut loader = EbpfLoader::new();
-        let (log, coarse) = (u8::from(options.log), u8::from(has_coarse_clock()));
+        let (log, rate) = (u8::from(options.log), ticks::rate());
         loader
             .verifier_log_level(VerifierLogLevel::STATS)
             .map_max_entries(names::COUNTERS, slots(options.room.cameras))
@@ -90,7 +90,7 @@ impl Object {
             .map_max_entries(names::LEDGER, options.room.flows)
             .override_global(names::LOG_VERDICTS, &log, true)
             .override_global(names::CAPTURE, bytemuck::bytes_of(&options.capture), true)
-            .override_global(names::COARSE_CLOCK, &coarse, true);
+            .override_global(names::TICK_RATE, bytemuck::bytes_of(&rate), true);
         if let Some(generation) = options.generation {
             for name in PINNED_MAPS {
                 loader.map_pin_path(name, generation.map(name));
@@ -158,13 +158,6 @@ impl Object {
     pub(crate) fn ebpf(&mut self) -> &mut Ebpf {
         &mut self.ebpf
     }
-}
-
-/// Whether programs can read the coarse clock (`bpf_ktime_get_coarse_ns`, kernel 5.11). Where it cannot
-/// be told, they read the other.
-fn has_coarse_clock() -> bool {
-    let helper = BpfHelper::BPF_FUNC_ktime_get_coarse_ns;
-    is_helper_supported(ProgramType::SchedClassifier, helper).unwrap_or(false)
 }
 
 fn load_tc(ebpf: &mut Ebpf, name: &str) -> Result<()> {

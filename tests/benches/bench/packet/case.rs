@@ -1,0 +1,92 @@
+//! One program, and the frames it is run with.
+
+use std::rc::Rc;
+
+use anyhow::ensure;
+use camfence_tests::measure::frames::{self, Peer, Shape};
+use camfence_tests::measure::{Measurement, Program, Unit};
+
+use super::{HIT, MISS};
+use crate::Plan;
+
+/// How often a sample runs its frame.
+const REPEATS: u32 = 1_000_000;
+const QUICK_REPEATS: u32 = 100_000;
+
+/// How many stations send the frames of a case, one each round: where an address is in a table is
+/// chance, and that of one would be judged instead of the table.
+const STATIONS: usize = 16;
+
+/// Cases that make one table.
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) cases: Vec<Case>,
+}
+
+/// A row to be.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) program: Rc<Program>,
+    /// One each round.
+    pub(crate) frames: Vec<Vec<u8>>,
+    pub(crate) dropped: bool,
+    /// What it is held against: the heading of a column, and the name of a row.
+    pub(crate) bases: Vec<(&'static str, String)>,
+}
+
+impl Case {
+    /// Frames that are dropped.
+    pub(crate) fn new(name: impl Into<String>, program: Rc<Program>, frames: Vec<Vec<u8>>) -> Self {
+        Self { name: name.into(), program, frames, dropped: true, bases: Vec::new() }
+    }
+
+    /// They pass.
+    pub(crate) fn passed(self) -> Self {
+        Self { dropped: false, ..self }
+    }
+
+    /// Held against another row.
+    pub(crate) fn against(mut self, heading: &'static str, name: impl Into<String>) -> Self {
+        self.bases.push((heading, name.into()));
+        self
+    }
+
+    /// Held against xdp-filter's miss.
+    pub(crate) fn against_miss(self) -> Self {
+        self.against(MISS, MISS)
+    }
+
+    /// Held against xdp-filter's hit.
+    pub(crate) fn against_hit(self) -> Self {
+        self.against(HIT, HIT)
+    }
+
+    /// Its time, each round with the next frame.
+    pub(crate) fn measurement(&self, plan: &Plan) -> Measurement<'_> {
+        let repeats = if plan.quick { QUICK_REPEATS } else { REPEATS };
+        let mut frames = self.frames.iter().cycle();
+        Measurement::new(&self.name, Unit::NANOSECONDS, move || {
+            let frame = frames.next().map_or(&[][..], Vec::as_slice);
+            let run = self.program.run(frame, repeats)?;
+            ensure!(run.dropped == self.dropped, "dropped: {}", run.dropped);
+            Ok(run.nanoseconds)
+        })
+    }
+}
+
+/// Frames that leave home: from some of so many cameras, all over the table.
+pub(crate) fn from_cameras(cameras: usize) -> Vec<Vec<u8>> {
+    let frame = |source| frames::outbound(source, Shape::V4, Peer::Outside);
+    some_of(cameras).map(|number| frame(frames::camera(number))).collect()
+}
+
+/// The same from stations that are no cameras.
+pub(crate) fn from_bystanders() -> Vec<Vec<u8>> {
+    let frame = |source| frames::outbound(source, Shape::V4, Peer::Outside);
+    (0..STATIONS).map(|number| frame(frames::bystander(number))).collect()
+}
+
+/// Numbers of some of so many, the first and the last among them.
+pub(crate) fn some_of(all: usize) -> impl Iterator<Item = usize> {
+    (0..STATIONS.min(all)).map(move |step| step * (all - 1) / (STATIONS - 1))
+}

@@ -1,0 +1,86 @@
+//! What camfence is to reach, all in one place.
+
+use camfence_tests::measure::Summary;
+
+use crate::packet::{HIT, MISS, PLAIN};
+use crate::report::{Part, Row};
+
+/// What one measurement is to reach.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    /// The part that measures it, and the name of the row.
+    pub(crate) of: (&'static str, &'static str),
+    /// Of which of its ratios. None: the figure itself is judged.
+    pub(crate) base: Option<&'static str>,
+    pub(crate) bound: Bound,
+}
+
+/// How much it may or has to be; of figures, in their unit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bound {
+    AtMost(f64),
+    #[expect(dead_code, reason = "no target of this kind is measured yet")]
+    AtLeast(f64),
+}
+
+/// A target and what was measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judged {
+    pub(crate) target: Target,
+    /// None if it was not measured in this run.
+    pub(crate) measured: Option<Summary>,
+}
+
+use Bound::{AtLeast, AtMost};
+
+/// The targets.
+pub(crate) const TARGETS: &[Target] = &[
+    packet("XDP bystander", MISS, 0.6),
+    packet("XDP local IPv4", HIT, 0.9),
+    packet("XDP local IPv6", HIT, 0.9),
+    packet("XDP local tagged", HIT, 0.9),
+    packet("XDP dropped IPv4", HIT, 1.2),
+    packet("XDP dropped IPv6", HIT, 1.4),
+    packet("XDP dropped tagged", HIT, 1.4),
+    packet("XDP dropped IPv4, 64 allowances to others", HIT, 1.4),
+    packet("XDP dropped IPv4, 64 allowances to any", HIT, 1.4),
+    packet("XDP bystander, 65,536 cameras", PLAIN, 1.15),
+    packet("XDP local IPv4, 65,536 cameras", PLAIN, 1.15),
+    packet("XDP dropped IPv4, 65,536 cameras", PLAIN, 1.15),
+    packet("bpftool: XDP bystander", MISS, 0.6),
+    packet("bpftool: XDP local IPv4", HIT, 0.9),
+    packet("bpftool: XDP dropped IPv4", HIT, 1.2),
+    packet("bpftool: XDP dropped IPv6", HIT, 1.4),
+    packet("bpftool: XDP dropped tagged", HIT, 1.4),
+];
+
+/// A target for the time of a frame, as a multiple of another's.
+const fn packet(row: &'static str, base: &'static str, bound: f64) -> Target {
+    Target { of: ("packet", row), base: Some(base), bound: AtMost(bound) }
+}
+
+/// Judges what was measured.
+pub(crate) fn judge(parts: &[Part]) -> Vec<Judged> {
+    TARGETS.iter().map(|&target| Judged { target, measured: measured(parts, target) }).collect()
+}
+
+fn measured(parts: &[Part], target: Target) -> Option<Summary> {
+    let (part, name) = target.of;
+    let part = parts.iter().find(|p| p.name == part)?;
+    let row: &Row = part.rows().find(|row| row.series.name == name)?;
+    match target.base {
+        None => Some(row.series.summary()),
+        Some(base) => Some(row.ratios.iter().find(|(of, _)| of == base)?.1),
+    }
+}
+
+impl Judged {
+    /// Whether it is reached; none if it was not measured.
+    pub(crate) fn met(&self) -> Option<bool> {
+        let median = self.measured?.median;
+        Some(match self.target.bound {
+            AtMost(bound) => median <= bound,
+            AtLeast(bound) => median >= bound,
+        })
+    }
+}
