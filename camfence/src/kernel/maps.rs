@@ -66,6 +66,8 @@ pub struct Maps {
     /// Those that were seen before these maps were made.
     seen: SightingMap,
     ledger: Ledger,
+    /// Whether nothing was ever in them, so that all slots are zero.
+    untouched: bool,
     /// Where they are pinned; none for maps that end with the process.
     generation: Option<Generation>,
 }
@@ -117,6 +119,7 @@ impl Maps {
             sightings: open(generation, names::SIGHTINGS)?,
             seen: open(generation, names::SEEN)?,
             ledger: Ledger::open(generation)?,
+            untouched: false,
             generation: Some(generation.clone()),
         })
     }
@@ -141,6 +144,7 @@ impl Maps {
             sightings: take(object, names::SIGHTINGS)?,
             seen: pinned(seen, generation, names::SEEN)?,
             ledger: Ledger::take(object, generation)?,
+            untouched: true,
             generation: generation.cloned(),
         };
         maps.point_to_live()?;
@@ -322,8 +326,10 @@ impl Maps {
         if let Some(cameras) = &changes.replace {
             self.replace(cameras)?;
         }
-        let slots: Vec<u32> = changes.insert.iter().map(|(_, camera)| camera.slot).collect();
-        self.slots.clear(&slots)?;
+        if !std::mem::take(&mut self.untouched) {
+            let slots: Vec<u32> = changes.insert.iter().map(|(_, camera)| camera.slot).collect();
+            self.slots.clear(&slots)?;
+        }
         insert(&self.live, &changes.insert)?;
         if changes.ignore_strangers {
             self.look_for_strangers(false)?;

@@ -10,6 +10,7 @@ mod packet;
 mod peers;
 mod report;
 mod targets;
+mod userspace;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ use self::report::{Part, Report};
 type Run = fn(&Plan) -> Result<Part>;
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Run); 1] = [("packet", packet::run)];
+const PARTS: [(&str, Run); 2] = [("packet", packet::run), ("userspace", userspace::run)];
 
 const ROUNDS: u32 = 15;
 const QUICK_ROUNDS: u32 = 3;

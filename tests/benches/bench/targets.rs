@@ -52,7 +52,18 @@ pub(crate) const TARGETS: &[Target] = &[
     packet("bpftool: XDP dropped IPv4", HIT, 1.2),
     packet("bpftool: XDP dropped IPv6", HIT, 1.4),
     packet("bpftool: XDP dropped tagged", HIT, 1.4),
+    userspace("scrape, 10,000 cameras (ms)", 100.0),
+    userspace("what scrapes leave (MiB)", 4.0),
+    userspace("idle (MiB)", 16.0),
+    userspace("flood, most (MiB)", 64.0),
+    userspace("flood, ledger of 100,000, most (MiB)", 64.0),
+    userspace("idle (% of a CPU)", 0.1),
 ];
+
+/// A target for a figure of the daemon's.
+const fn userspace(row: &'static str, bound: f64) -> Target {
+    Target { of: ("userspace", row), base: None, bound: AtMost(bound) }
+}
 
 /// A target for the time of a frame, as a multiple of another's.
 const fn packet(row: &'static str, base: &'static str, bound: f64) -> Target {

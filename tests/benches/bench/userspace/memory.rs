@@ -12,11 +12,13 @@ use super::daemon::{Daemon, SETTLED, Site};
 use super::{FEW, series};
 use crate::Plan;
 
+const MIB: Unit = Unit::new("mebibytes", "MiB", 1);
+
 /// Destinations of a flood.
 const FLOOD: u32 = 1_000_000;
 const FLOOD_QUICK: u32 = 100_000;
 
-/// Scrapes that follow each other, to see what they leave behind.
+/// Scrapes of 10,000 cameras that follow each other, to see what they leave behind.
 const SCRAPES: u32 = 100;
 const SCRAPES_QUICK: u32 = 10;
 
@@ -30,21 +32,21 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) fn memory(plan: &Plan) -> Result<Vec<Series>> {
     let destinations = if plan.quick { FLOOD_QUICK } else { FLOOD };
     let scrapes = if plan.quick { SCRAPES_QUICK } else { SCRAPES };
-    let idle = Measurement::new("idle", Unit::BYTES, || {
+    let idle = Measurement::new("idle (MiB)", MIB, || {
         of_daemon(1, "", |_, _, daemon| {
             sleep(SETTLED);
             daemon.memory("VmRSS")
         })
     });
     let flooded = |name, ledger| {
-        Measurement::new(name, Unit::BYTES, move || {
+        Measurement::new(name, MIB, move || {
             of_daemon(1, ledger, |site, camfence, daemon| {
                 flood(site, camfence, destinations)?;
                 daemon.memory("VmHWM")
             })
         })
     };
-    let scraped = Measurement::new("what scrapes of 10,000 cameras leave", Unit::BYTES, move || {
+    let scraped = Measurement::new("what scrapes leave (MiB)", MIB, move || {
         of_daemon(10_000, "", |site, _, daemon| {
             site.send_from_each(10_000)?;
             site.scrape()?;
@@ -55,8 +57,8 @@ pub(super) fn memory(plan: &Plan) -> Result<Vec<Series>> {
     });
     let measurements = vec![
         idle,
-        flooded("flood, most", ""),
-        flooded("flood, ledger of 100,000, most", "[ledger]\nentries = 100000\n"),
+        flooded("flood, most (MiB)", ""),
+        flooded("flood, ledger of 100,000, most (MiB)", "[ledger]\nentries = 100000\n"),
         scraped,
     ];
     series(plan, measurements, FEW)
@@ -73,7 +75,7 @@ fn of_daemon(
     let daemon = Daemon::start(&camfence)?;
     let memory = memory(&site, &camfence, &daemon)?;
     daemon.end()?;
-    Ok(memory as f64)
+    Ok(memory as f64 / f64::from(1 << 20))
 }
 
 /// Sends to very many destinations, while somebody follows the events, and metrics and page are asked for.

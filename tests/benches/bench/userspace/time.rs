@@ -14,9 +14,16 @@ use crate::Plan;
 const WATCHED: Duration = Duration::from_secs(20);
 const WATCHED_QUICK: Duration = Duration::from_secs(5);
 
-/// Cameras, and what they are called.
-const CAMERAS: [(usize, &str); 3] =
-    [(1, "1 camera"), (10_000, "10,000 cameras"), (65_536, "65,536 cameras")];
+/// Cameras of fences that are put up.
+const FENCED: [(usize, &str); 3] = [
+    (1, "1 camera fenced (ms)"),
+    (10_000, "10,000 cameras fenced (ms)"),
+    (65_536, "65,536 cameras fenced (ms)"),
+];
+
+/// Cameras of fences that are scraped.
+const SCRAPED: [(usize, &str); 2] =
+    [(1_000, "scrape, 1,000 cameras (ms)"), (10_000, "scrape, 10,000 cameras (ms)")];
 
 /// From the start of the process to a fence that judges.
 pub(super) fn start(plan: &Plan) -> Result<Vec<Series>> {
@@ -30,17 +37,16 @@ pub(super) fn start(plan: &Plan) -> Result<Vec<Series>> {
             Ok(milliseconds(took))
         })
     };
-    series(plan, CAMERAS.into_iter().map(started).collect(), FEW)
+    series(plan, FENCED.into_iter().map(started).collect(), FEW)
 }
 
 /// From the request to the last byte, of a fence whose cameras each have counted something.
 pub(super) fn scrape(plan: &Plan) -> Result<Vec<Series>> {
-    let names = [(1_000, "1,000 cameras"), (10_000, "10,000 cameras")];
     let [few, many] = [Site::new()?, Site::new()?];
-    let camfences = [few.camfence(names[0].0, "")?, many.camfence(names[1].0, "")?];
+    let camfences = [few.camfence(SCRAPED[0].0, "")?, many.camfence(SCRAPED[1].0, "")?];
     let daemons = [Daemon::start(&camfences[0])?, Daemon::start(&camfences[1])?];
     let mut measurements = Vec::new();
-    for (site, (cameras, name)) in [&few, &many].into_iter().zip(names) {
+    for (site, (cameras, name)) in [&few, &many].into_iter().zip(SCRAPED) {
         site.send_from_each(cameras)?;
         measurements.push(Measurement::new(name, Unit::MILLISECONDS, move || {
             let begun = Instant::now();
@@ -60,7 +66,7 @@ pub(super) fn idle(plan: &Plan) -> Result<Vec<Series>> {
     let camfence = site.camfence(1, "")?;
     let daemon = Daemon::start(&camfence)?;
     sleep(SETTLED);
-    let idle = Measurement::new("daemon", Unit::CPU, || {
+    let idle = Measurement::new("idle (% of a CPU)", Unit::CPU, || {
         let before = daemon.on_cpu()?;
         sleep(watched);
         let on_cpu = daemon.on_cpu()?.saturating_sub(before);
