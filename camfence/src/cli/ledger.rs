@@ -47,7 +47,7 @@ pub(crate) async fn run(options: &Options, arguments: &Arguments) -> anyhow::Res
     let camera = arguments.camera.as_deref();
     let mac = camera.map(|camera| operations::mac_of(&config, camera)).transpose()?;
     let since = arguments.since.map(Into::into);
-    let selection = Selection { mac, since, top: arguments.top, most: None };
+    let selection = Selection { mac, since, top: arguments.top };
     let networks = past::networks(&config);
     let reader = if arguments.live { None } else { past::open_if_any(&config) };
     let (flows, missing) = if let Some(reader) = &reader {

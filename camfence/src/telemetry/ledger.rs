@@ -38,8 +38,6 @@ pub struct Selection {
     pub since: Option<Duration>,
     /// So many, those with the most bytes. Without it all, those seen last first.
     pub top: Option<NonZero<usize>>,
-    /// No more than so many, the first of them.
-    pub most: Option<usize>,
 }
 
 /// What flows are told with.
@@ -143,12 +141,14 @@ pub struct Evicted {
 
 /// The flows that the kernel has.
 pub fn spans(contents: &Contents, now: Now) -> BTreeMap<FlowKey, Span> {
-    let span = |(key, flow): (&FlowKey, &Flow)| {
-        let [first, last] =
-            [flow.first, flow.last].map(|moment| now.moment(Duration::from_nanos(moment)));
-        (*key, Span { tally: flow.tally, first, last })
-    };
-    contents.flows.iter().map(span).collect()
+    contents.flows.iter().map(|(key, flow)| (*key, span(flow, now))).collect()
+}
+
+/// What was counted of a flow, in times since 1970.
+pub fn span(flow: &Flow, now: Now) -> Span {
+    let [first, last] =
+        [flow.first, flow.last].map(|moment| now.moment(Duration::from_nanos(moment)));
+    Span { tally: flow.tally, first, last }
 }
 
 impl Ledger {
@@ -199,7 +199,7 @@ fn selected(
     selection: Selection,
     now: Duration,
 ) -> Vec<(&FlowKey, &Span)> {
-    let Selection { mac, since, top, most } = selection;
+    let Selection { mac, since, top } = selection;
     let is_meant = |(key, span): &(&FlowKey, &Span)| {
         mac.is_none_or(|mac| key.mac() == mac)
             && since.is_none_or(|since| now.saturating_sub(span.last) <= since)
@@ -212,7 +212,6 @@ fn selected(
         }
         None => flows.sort_by_key(|(key, span)| (Reverse(span.last), **key)),
     }
-    flows.truncate(most.unwrap_or(usize::MAX));
     flows
 }
 

@@ -9,10 +9,10 @@ use camfence_common::flow::{Flow, FlowKey};
 pub struct Flows(Vec<(FlowKey, Flow)>);
 
 impl Flows {
-    /// What was counted of a flow.
-    pub fn get(&self, key: &FlowKey) -> Option<&Flow> {
+    /// What was counted of a flow, and at which place of the order it is.
+    pub fn find(&self, key: &FlowKey) -> Option<(usize, &Flow)> {
         let place = self.0.binary_search_by_key(key, |(key, _)| *key).ok()?;
-        self.0.get(place).map(|(_, flow)| flow)
+        self.0.get(place).map(|(_, flow)| (place, flow))
     }
 
     /// The flows.
@@ -132,7 +132,7 @@ mod tests {
         sorted.sort();
         assert!(flows.keys().eq(&sorted));
         let tally = Tally { packets: 2, bytes: 120 };
-        assert_eq!(flows.get(&twice), Some(&Flow { first: 3, last: 9, tally }));
-        assert_eq!(flows.get(&keys[2]), None);
+        assert_eq!(flows.find(&twice), Some((0, &Flow { first: 3, last: 9, tally })));
+        assert_eq!(flows.find(&keys[2]), None);
     }
 }
