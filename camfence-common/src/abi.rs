@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::{
     limits::{
         MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES,
-        MAX_STRANGER_PORTS,
+        MAX_STRANGER_PORTS, SHORT_LIST,
     },
     mac::Mac,
     reason::Reason,
@@ -18,7 +18,7 @@ use crate::{
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
-pub const ABI: u32 = 5;
+pub const ABI: u32 = 6;
 
 /// A camera that nobody has, in every fence that stands: its frames are run through the attached
 /// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
@@ -35,8 +35,10 @@ pub mod names {
     pub const PROFILES: &str = "PROFILES";
     /// LPM trie of [`NameKey`](super::NameKey) to [`NameRule`](super::NameRule).
     pub const NAMES: &str = "NAMES";
-    /// Array, one element: not zero if the live map may have an entry for unknown sources.
-    pub const STRANGERS: &str = "STRANGERS";
+    /// Array, one element: [`Ahead`](super::Ahead).
+    pub const AHEAD: &str = "AHEAD";
+    /// The same, as the object file has it.
+    pub const AHEAD_SECTION: &str = ".bss";
     /// Array of deadlines, by slot: until when, in nanoseconds since boot, a camera is opened.
     pub const DEADLINES: &str = "DEADLINES";
     /// Per-CPU array of [`CameraCounters`](super::CameraCounters), by slot.
@@ -103,6 +105,71 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 /// Entries of the map of names: as many as profiles in all their places can list.
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
+
+/// What programs look at before they look for a camera, each at its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ahead {
+    /// What is looked for besides registered cameras: bits of [`look_for`].
+    pub look_for: u64,
+    /// The bits of the MACs that may be in the live map; see [`FilterPlace`].
+    pub filter: [u64; FILTER_WORDS],
+}
+
+impl Ahead {
+    /// No cameras.
+    pub const NOTHING: Self = Self { look_for: 0, filter: [0; FILTER_WORDS] };
+
+    /// Whether something is looked for.
+    pub const fn looks_for(&self, what: u64) -> bool {
+        self.look_for & what != 0
+    }
+
+    /// Whether the bit of a place is set.
+    pub const fn has(&self, place: FilterPlace) -> bool {
+        self.filter[place.word] & place.mask() != 0
+    }
+}
+
+/// What programs look for besides registered cameras: bits of a number.
+pub mod look_for {
+    /// The live map may have an entry for unknown sources.
+    pub const STRANGERS: u64 = 1;
+    /// A camera may be opened.
+    pub const OPENED: u64 = 2;
+}
+
+/// Words of the filter: 2^17 bits, so that with the most cameras three bystanders of five are told at once.
+pub const FILTER_WORDS: usize = 1 << FilterPlace::WORD_BITS;
+
+/// A MAC's place in the filter. Two can have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilterPlace {
+    /// The word.
+    pub word: usize,
+    bit: u32,
+}
+
+impl FilterPlace {
+    const WORD_BITS: u32 = 11;
+    const BIT_BITS: u32 = 6;
+    /// 2^64 divided by the golden ratio: the upper bits of a product depend on all of a number's.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    /// Where a MAC has its place.
+    #[inline(always)]
+    pub const fn of(mac: Mac) -> Self {
+        let hash = mac.number().wrapping_mul(Self::FACTOR);
+        let bit = hash >> (64 - Self::WORD_BITS - Self::BIT_BITS) & (u64::BITS as u64 - 1);
+        Self { word: (hash >> (64 - Self::WORD_BITS)) as usize, bit: bit as u32 }
+    }
+
+    /// Its bit in the word.
+    #[inline(always)]
+    pub const fn mask(self) -> u64 {
+        1 << self.bit
+    }
+}
 
 /// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports,
 /// and one for the canary.
@@ -190,7 +257,9 @@ pub struct Camera {
     /// [`Camera::AUDIT`] and the like.
     pub flags: u32,
     /// Zero.
-    pub zero: u32,
+    pub pad: u32,
+    /// Zero, as userspace knows and the BPF verifier does not: see [`Camera::unknown`].
+    pub zero: u64,
     /// IPv4 addresses it may send from, if addresses are bound; the rest is [`Prefix4::NOTHING`].
     pub bound4: [Prefix4; MAX_BOUND],
     /// IPv6 addresses it may send from, if addresses are bound; the rest is [`Prefix6::NOTHING`].
@@ -207,10 +276,10 @@ impl Camera {
     /// It may send only from bound addresses.
     pub const BOUND: u32 = 8;
 
-    /// A number that the BPF verifier knows nothing of.
+    /// Nothing, of which the BPF verifier knows nothing.
     #[inline(always)]
     pub const fn unknown(&self) -> Unknown {
-        Unknown::new(self.slot as u64 | (self.profile as u64) << 32)
+        Unknown::new(self.zero)
     }
 
     /// Whether a flag is set.
@@ -251,18 +320,60 @@ impl Prefix6 {
     pub const NOTHING: Self = Self { network: [u64::MAX; 2], mask: [0; 2] };
 }
 
-/// What an allowance allows at its destination. Ports are numbers in the machine's byte order.
+/// Most bounds between zones of addresses: two for each local network and each destination.
+pub const MAX_BOUNDS: usize = 2 * (MAX_LOCAL_PREFIXES + MAX_ALLOWANCES);
+
+/// Most bounds between ranges of ports: two for each allowance.
+pub const MAX_PORT_BOUNDS: usize = 2 * MAX_ALLOWANCES;
+
+/// Words with a bit for each zone.
+const ZONE_WORDS: usize = MAX_BOUNDS / 64 + 1;
+
+/// The zones of IPv4: ranges whose addresses are all treated alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct Service {
-    /// The protocol's number in IPv4 and in IPv6.
-    pub protocol: [u8; 2],
-    /// Not zero if only some ports are meant.
-    pub has_ports: u16,
-    /// The first port.
-    pub first_port: u16,
-    /// The last port.
-    pub last_port: u16,
+pub struct Zones4 {
+    /// The first step of a search: the highest power of two that is not above the number of bounds; 0 if
+    /// there is only one zone.
+    pub step: u64,
+    /// The first address of each zone but the first, rising. The machine's byte order.
+    pub bounds: [u32; MAX_BOUNDS],
+    /// Whether each zone is local: a bit each, from the lowest of the first word.
+    pub local: [u64; ZONE_WORDS],
+    /// The allowances for each zone: a bit each.
+    pub allowances: [u64; MAX_BOUNDS + 1],
+}
+
+/// The zones of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Zones6 {
+    /// As in [`Zones4`].
+    pub step: u64,
+    /// As in [`Zones4`]; the upper half first.
+    pub bounds: [[u64; 2]; MAX_BOUNDS],
+    /// As in [`Zones4`].
+    pub local: [u64; ZONE_WORDS],
+    /// As in [`Zones4`].
+    pub allowances: [u64; MAX_BOUNDS + 1],
+}
+
+/// What allowances allow at their destinations. Sets of allowances have a bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Services {
+    /// The first step of a search for a port, as in [`Zones4`].
+    pub step: u64,
+    /// The first port of each range but the first, rising. The machine's byte order.
+    pub bounds: [u16; MAX_PORT_BOUNDS],
+    /// The allowances for each range of ports.
+    pub ports: [u64; MAX_PORT_BOUNDS + 1],
+    /// The allowances for all ports, and for protocols without.
+    pub portless: u64,
+    /// The allowances for TCP, for UDP and for ICMP, in IPv4 and in IPv6.
+    pub common: [[u64; 3]; 2],
+    /// The number of each allowance's protocol, in IPv4 and in IPv6.
+    pub protocols: [[u8; 2]; MAX_ALLOWANCES],
 }
 
 /// A policy that cameras share. An element is written once and not again while a camera in the
@@ -274,24 +385,24 @@ pub struct Profile {
     pub written: u32,
     /// [`Profile::NO_DNS`] and the like.
     pub guards: u32,
-    /// How many of [`local4`](Self::local4) count.
+    /// How many local IPv4 networks there are. They are listed if they are no more than [`SHORT_LIST`].
     pub local4_len: u16,
-    /// How many of [`local6`](Self::local6) count.
+    /// How many local IPv6 networks there are, as above.
     pub local6_len: u16,
     /// How many allowances there are.
     pub allow_len: u16,
     /// Zero.
     pub zero: u16,
-    /// Local IPv4 networks.
-    pub local4: [Prefix4; MAX_LOCAL_PREFIXES],
-    /// Local IPv6 networks.
-    pub local6: [Prefix6; MAX_LOCAL_PREFIXES],
-    /// Where each allowance goes in IPv4.
-    pub to4: [Prefix4; MAX_ALLOWANCES],
-    /// Where each allowance goes in IPv6.
-    pub to6: [Prefix6; MAX_ALLOWANCES],
-    /// What each allowance allows there.
-    pub services: [Service; MAX_ALLOWANCES],
+    /// Local IPv4 networks, if they are few.
+    pub local4: [Prefix4; SHORT_LIST],
+    /// Local IPv6 networks, if they are few.
+    pub local6: [Prefix6; SHORT_LIST],
+    /// How each IPv4 address is treated.
+    pub zones4: Zones4,
+    /// How each IPv6 address is treated.
+    pub zones6: Zones6,
+    /// What the allowances allow.
+    pub services: Services,
 }
 
 impl Profile {

@@ -10,10 +10,10 @@ use bytemuck::{Pod, Zeroable};
 use crate::{
     abi::Tally,
     mac::Mac,
-    packet::{Bytes, join64},
+    packet::Bytes,
     reason::{Direction, Reason},
     verdict::Verdict,
-    wire::{ethernet::camera_mac, extension::Family, ipv6},
+    wire::ethernet::camera_mac,
 };
 
 /// Places for recent flows on each CPU.
@@ -110,16 +110,12 @@ impl FlowKey {
         verdict: Verdict,
     ) -> Option<Self> {
         let outline = verdict.outline();
-        let (family, at) = outline.peer()?;
-        let peer = match family {
-            Family::Ipv4 => {
-                let [high, low] = bytes.words(at)?;
-                [0, join64([0, u16::MAX, high, low])]
-            }
-            Family::Ipv6 => ipv6::address(bytes, at).ok()?,
-        };
-        let what = (direction, outline.protocol(), verdict.reason_index());
-        Some(Self::of_parts(peer, camera_mac(bytes, direction)?, outline.port(), what))
+        if !outline.is_read() {
+            return None;
+        }
+        let mac = camera_mac(bytes, direction)?;
+        let what = outline.protocol_and_reason();
+        Some(Self::of_parts(outline.peer, mac, outline.port(), direction, what))
     }
 
     /// Its place among recent flows.
@@ -160,12 +156,8 @@ impl FlowKey {
             IpAddr::V4(peer) => peer.to_ipv6_mapped(),
             IpAddr::V6(peer) => peer,
         };
-        Self::of_parts(
-            bytemuck::cast(peer.octets()),
-            mac,
-            port,
-            (direction, protocol, reason as u8),
-        )
+        let what = u16::from(protocol) | (reason as u16) << Self::REASON;
+        Self::of_parts(bytemuck::cast(peer.octets()), mac, port, direction, what)
     }
 
     #[inline(always)]
@@ -173,12 +165,15 @@ impl FlowKey {
         peer: [u64; 2],
         mac: Mac,
         port: u16,
-        (direction, protocol, reason): (Direction, u8, u8),
+        direction: Direction,
+        protocol_and_reason: u16,
     ) -> Self {
-        let inbound = if direction == Direction::Inbound { Self::INBOUND } else { 0 };
-        let reason = (inbound | u64::from(reason)) << Self::REASON;
+        let inbound = match direction {
+            Direction::Outbound => 0,
+            Direction::Inbound => Self::INBOUND << Self::REASON,
+        };
         let camera = mac.number() | u64::from(port) << Self::PORT;
-        Self { peer, camera, what: u64::from(protocol) | reason }
+        Self { peer, camera, what: u64::from(protocol_and_reason) | inbound }
     }
 
     /// The camera.
@@ -215,6 +210,13 @@ impl FlowKey {
         let [.., low, high] = self.camera.to_le_bytes();
         u16::from_le_bytes([low, high])
     }
+}
+
+/// An IPv4 address (wire order) as keys have it.
+#[inline(always)]
+pub(crate) const fn mapped(address: u32) -> [u64; 2] {
+    let [a, b, c, d] = address.to_ne_bytes();
+    [0, u64::from_ne_bytes([0, 0, 0xff, 0xff, a, b, c, d])]
 }
 
 impl Flow {

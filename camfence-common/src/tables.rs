@@ -1,11 +1,15 @@
 //! What a verdict looks up.
 
 use crate::{
-    abi::{Camera, Prefix4, Prefix6, Profile},
-    limits::MAX_ALLOWANCES,
+    abi::{Camera, MAX_BOUNDS, Prefix4, Prefix6, Profile},
+    limits::{MAX_ALLOWANCES, SHORT_LIST},
     mac::Mac,
     verifier::{Unknown, forget, low8, low16, settle},
-    wire::{Parsed, dns::Name},
+    wire::{
+        Parsed,
+        dns::Name,
+        extension::{Family, Protocol},
+    },
 };
 
 /// The tables that userspace fills: BPF maps in the kernel, plain memory in a test.
@@ -66,80 +70,124 @@ impl Camera {
 }
 
 impl Profile {
-    /// Whether an IPv4 address (wire order) is local.
+    /// How an IPv4 address (wire order) is treated.
     #[inline(always)]
-    pub fn is_local4(&self, address: u32, unknown: Unknown) -> bool {
+    pub fn treat4(&self, address: u32, unknown: Unknown) -> Treatment {
         let len = usize::from(self.local4_len);
-        let found = self.local4.iter().take(len).any(|prefix| prefix.contains(address));
-        settle(found, unknown)
-    }
-
-    /// Whether an IPv6 address (wire order) is local.
-    #[inline(always)]
-    pub fn is_local6(&self, address: [u64; 2], unknown: Unknown) -> bool {
-        let len = usize::from(self.local6_len);
-        let found = self.local6.iter().take(len).any(|prefix| prefix.contains(address));
-        settle(found, unknown)
-    }
-
-    /// The allowances whose destination an IPv4 address (wire order) is in.
-    #[inline(always)]
-    pub fn allowances4(&self, address: u32, unknown: Unknown) -> Allowances {
-        let fits = |index: usize| self.to4.get(index).is_some_and(|to| to.contains(address));
-        self.allowances(fits, unknown)
-    }
-
-    /// The allowances whose destination an IPv6 address (wire order) is in.
-    #[inline(always)]
-    pub fn allowances6(&self, address: [u64; 2], unknown: Unknown) -> Allowances {
-        let fits = |index: usize| self.to6.get(index).is_some_and(|to| to.contains(address));
-        self.allowances(fits, unknown)
-    }
-
-    #[inline(always)]
-    fn allowances(&self, fits: impl Fn(usize) -> bool, unknown: Unknown) -> Allowances {
-        let mut set = 0;
-        for index in 0..usize::from(self.allow_len).min(MAX_ALLOWANCES) {
-            set = forget(set | usize::from(fits(index)) << index, unknown);
+        if self.allow_len == 0 && len <= SHORT_LIST {
+            let local = self.local4.iter().take(len).any(|prefix| prefix.contains(address));
+            return Treatment { local: settle(local, unknown), allowances: Allowances::NONE };
         }
-        Allowances(set)
+        let (zones, address) = (&self.zones4, u32::from_be(address));
+        let begins = |bound: usize| zones.bounds.get(bound).is_some_and(|first| *first <= address);
+        Treatment::of(search(zones.step, begins, unknown), &zones.local, &zones.allowances)
+    }
+
+    /// How an IPv6 address (wire order) is treated.
+    #[inline(always)]
+    pub fn treat6(&self, address: [u64; 2], unknown: Unknown) -> Treatment {
+        let len = usize::from(self.local6_len);
+        if self.allow_len == 0 && len <= SHORT_LIST {
+            let local = self.local6.iter().take(len).any(|prefix| prefix.contains(address));
+            return Treatment { local: settle(local, unknown), allowances: Allowances::NONE };
+        }
+        let (zones, [high, low]) = (&self.zones6, address.map(u64::from_be));
+        let begins = |bound: usize| {
+            zones.bounds.get(bound).is_some_and(|[first_high, first_low]| {
+                *first_high < high || *first_high == high && *first_low <= low
+            })
+        };
+        Treatment::of(search(zones.step, begins, unknown), &zones.local, &zones.allowances)
     }
 
     /// What those allowances say of a packet.
     #[inline(always)]
     pub fn allows(&self, Allowances(set): Allowances, what: Carried, unknown: Unknown) -> Allowed {
         let what = what.settle(unknown);
-        let (port, is_known) = (what.port.unwrap_or(0), what.port.is_some());
-        let mut found = 0;
+        let set = set & self.of_protocol(what, unknown);
+        if set == 0 {
+            return Allowed::No;
+        }
+        if set & self.services.portless != 0 {
+            return Allowed::Yes;
+        }
+        let Some(port) = what.port else { return Allowed::PortUnknown };
+        if set & self.of_port(port, unknown) == 0 { Allowed::No } else { Allowed::Yes }
+    }
+
+    /// The allowances for a packet's protocol.
+    #[inline(always)]
+    fn of_protocol(&self, what: Carried, unknown: Unknown) -> u64 {
+        let [tcp, udp, icmp] = self.services.common[what.column & 1];
+        match (Protocol(what.protocol), what.column) {
+            (Protocol::TCP, _) => return tcp,
+            (Protocol::UDP, _) => return udp,
+            (Protocol::ICMP, Carried::IPV4) | (Protocol::ICMPV6, Carried::IPV6) => return icmp,
+            _ => {}
+        }
+        let mut set = 0;
         for index in 0..usize::from(self.allow_len).min(MAX_ALLOWANCES) {
-            let Some(service) = self.services.get(index) else { break };
-            if set >> index & 1 != 0 && service.protocol[what.column] == what.protocol {
-                if service.has_ports == 0 {
-                    found |= YES;
-                } else if !is_known {
-                    found |= PORT_UNKNOWN;
-                } else if service.first_port <= port && port <= service.last_port {
-                    found |= YES;
-                }
-            }
-            found = forget(found, unknown) & (YES | PORT_UNKNOWN);
+            let Some(numbers) = self.services.protocols.get(index) else { break };
+            let same = usize::from(numbers[what.column & 1] == what.protocol);
+            set = forget(set | same << index, unknown);
         }
-        match found {
-            0 => Allowed::No,
-            PORT_UNKNOWN => Allowed::PortUnknown,
-            _ => Allowed::Yes,
-        }
+        set as u64
+    }
+
+    /// The allowances for a port.
+    #[inline(always)]
+    fn of_port(&self, port: u16, unknown: Unknown) -> u64 {
+        let services = &self.services;
+        let begins = |bound: usize| services.bounds.get(bound).is_some_and(|first| *first <= port);
+        services.ports.get(search(services.step, begins, unknown)).copied().unwrap_or(0)
     }
 }
 
-/// What was found so far.
-const YES: usize = 1;
-const PORT_UNKNOWN: usize = 2;
+/// Steps that a search takes at most, and where it can end, as a mask.
+const STEPS: u32 = usize::BITS - MAX_BOUNDS.leading_zeros();
+const SEARCHED: usize = (1 << STEPS) - 1;
+
+/// How many of some rising bounds are not above what is searched: the zone that it is in. `begins` says
+/// whether it is not below the bound of an index; of one that is not there it says no.
+#[inline(always)]
+fn search(first_step: u64, begins: impl Fn(usize) -> bool, unknown: Unknown) -> usize {
+    let (mut zone, mut step) = (0, first_step as usize & SEARCHED);
+    for _ in 0..STEPS {
+        if step == 0 {
+            break;
+        }
+        let next = zone + step;
+        if begins(next - 1) {
+            zone = next;
+        }
+        zone = forget(zone, unknown) & SEARCHED;
+        step >>= 1;
+    }
+    zone
+}
+
+/// How a profile treats an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Treatment {
+    /// It is in a local network.
+    pub local: bool,
+    /// The allowances whose destination it is in. Only told of one that is not local.
+    pub allowances: Allowances,
+}
+
+impl Treatment {
+    #[inline(always)]
+    fn of(zone: usize, local: &[u64], allowances: &[u64]) -> Self {
+        let word = local.get(zone / 64).copied().unwrap_or(0);
+        let allowances = allowances.get(zone).copied().unwrap_or(0);
+        Self { local: word >> (zone % 64) & 1 != 0, allowances: Allowances(allowances) }
+    }
+}
 
 /// What a packet carries, as allowances see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Carried {
-    /// The column of its family in [`Service::protocol`](crate::abi::Service::protocol).
+    /// The column of its family in [`Services`](crate::abi::Services).
     pub column: usize,
     /// The protocol's number.
     pub protocol: u8,
@@ -148,6 +196,9 @@ pub struct Carried {
 }
 
 impl Carried {
+    const IPV4: usize = Family::Ipv4 as usize;
+    const IPV6: usize = Family::Ipv6 as usize;
+
     /// Has it settled; see [`crate::verifier`].
     #[inline(always)]
     fn settle(self, unknown: Unknown) -> Self {
@@ -171,7 +222,7 @@ impl Carried {
 
 /// A set of a profile's allowances: a bit for each, by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowances(usize);
+pub struct Allowances(u64);
 const _: () = assert!(MAX_ALLOWANCES <= 64 && size_of::<usize>() == 8);
 
 impl Allowances {
@@ -182,7 +233,7 @@ impl Allowances {
     #[inline(always)]
     #[must_use]
     pub fn settle(self, unknown: Unknown) -> Self {
-        Self(forget(self.0, unknown))
+        Self(forget(self.0 as usize, unknown) as u64)
     }
 }
 

@@ -14,9 +14,10 @@ mod source;
 use self::outline::Outline;
 use crate::{
     abi::{Camera, Profile},
+    flow,
     packet::{Bytes, Packet},
     reason::{Direction, Effect, Reason},
-    tables::{Allowances, Allowed, Carried, Tables},
+    tables::{Allowances, Allowed, Carried, Tables, Treatment},
     verifier::{Unknown, forget, low8, settle},
     wire::{
         Malformed, Parsed,
@@ -24,23 +25,22 @@ use crate::{
         extension::{Family, Protocol, Transport},
         ipv4, ipv6,
         length::Payload,
+        plain::{self, Plain},
         transport::{self, Numbers},
     },
 };
 
-/// What was found about a camera's frame: the index of the reason and an outline, in one number. What
+/// What was found about a camera's frame: the reason and an outline, most of it in one number. What
 /// comes after is one path to the verifier, whatever was found; and there is no `Option` of which LLVM
 /// would reload what a `None` leaves undefined, where 5.10 refuses to read a stack slot never written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict(usize);
+pub struct Verdict(Outline);
 
 impl Verdict {
-    const REASON: usize = 0x1f;
-    const OUTLINE: u32 = 8;
-
     #[inline(always)]
-    fn new(reason: Reason, Outline(outline): Outline, unknown: Unknown) -> Self {
-        Self(forget(reason.index() | outline << Self::OUTLINE, unknown))
+    fn new(reason: Reason, outline: Outline, unknown: Unknown) -> Self {
+        let word = forget(outline.word | reason.index() << Outline::REASON, unknown);
+        Self(Outline { word, ..outline })
     }
 
     /// Why it passes or is dropped.
@@ -53,7 +53,7 @@ impl Verdict {
     /// The index of the reason.
     #[inline(always)]
     pub const fn reason_index(self) -> u8 {
-        low8(self.0 & Self::REASON)
+        low8(self.0.word >> Outline::REASON & Outline::REASON_MASK)
     }
 
     /// Whether it passes or is dropped: [`Reason::effect`].
@@ -65,17 +65,16 @@ impl Verdict {
     /// What it carries; [`Payload::UNREAD`] if it was not read that far.
     #[inline(always)]
     pub const fn payload(self) -> Payload {
-        self.outline().payload()
+        self.0.payload()
     }
 
     /// Whom it is to or from.
     #[inline(always)]
     pub(crate) const fn outline(self) -> Outline {
-        Outline(self.0 >> Self::OUTLINE)
+        self.0
     }
 }
-const _: () = assert!(Reason::COUNT <= Verdict::REASON + 1);
-const _: () = assert!(Verdict::OUTLINE + Outline::BITS <= usize::BITS);
+const _: () = assert!(Reason::COUNT <= Outline::REASON_MASK + 1);
 
 /// Finds the camera whose frame this is, or what stands for the unknown sources of the port
 /// (`port` gives its interface index). `None` for a bystander's frame, which passes whatever it
@@ -113,13 +112,25 @@ where
     }
     // Settled before the frame is read, which goes the same way then.
     let opened = case.is_opened();
-    let (reason, outline) = case.judge().unwrap_or((Reason::Malformed, Outline::UNREAD));
+    let (reason, outline) = case.judge();
     Verdict::new(if opened { Reason::Opened } else { reason }, outline, unknown)
 }
 
-/// Of a frame that was not read as far as its peer's address.
-const fn unread(reason: Reason) -> (Reason, Outline) {
-    (reason, Outline::UNREAD)
+/// What is known of a frame before the rules are applied: the reason, and as much as was read.
+struct Early(Reason, Outline);
+
+impl Early {
+    /// Of a frame that was not read as far as its peer's address.
+    const fn unread(reason: Reason) -> Self {
+        Self(reason, Outline::UNREAD)
+    }
+}
+
+impl From<Malformed> for Early {
+    #[inline(always)]
+    fn from(Malformed: Malformed) -> Self {
+        Self::unread(Reason::Malformed)
+    }
 }
 
 /// A camera's frame, and what it is judged by.
@@ -137,7 +148,9 @@ struct Case<'a, P: ?Sized, T> {
 struct Facts<'a> {
     profile: &'a Profile,
     marks: Marks,
-    /// The allowances for its peer's address, if it is neither on link nor local.
+    /// The peer's address, as a [`FlowKey`](crate::flow::FlowKey) has it.
+    peer: [u64; 2],
+    /// The allowances for its peer's address. Not asked if on link.
     allowances: Allowances,
     transport: Transport,
 }
@@ -169,8 +182,6 @@ impl Marks {
     const UNSPECIFIED: usize = 16;
     /// It is IPv6.
     const IPV6: usize = 32;
-    /// Where the peer's address is, behind the marks.
-    const PEER: u32 = 8;
 
     const fn has(self, mark: usize) -> bool {
         self.0 & mark != 0
@@ -180,10 +191,6 @@ impl Marks {
     #[inline(always)]
     fn settle(self, unknown: Unknown) -> Self {
         Self(forget(self.0, unknown))
-    }
-
-    const fn peer_at(self) -> usize {
-        self.0 >> Self::PEER & Outline::LAST_PEER
     }
 
     const fn family(self) -> Family {
@@ -198,38 +205,51 @@ impl Marks {
 
 impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     #[inline(always)]
-    fn judge(&self) -> Parsed<(Reason, Outline)> {
-        let frame = ethernet::parse(self.packet, self.camera.unknown())?;
-        match frame.ethertype {
-            EtherType::IPV4 | EtherType::IPV6 => {}
-            EtherType::ARP => return self.judge_arp(frame.payload).map(unread),
-            EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
-                return Ok(unread(Reason::Link));
+    fn judge(&self) -> (Reason, Outline) {
+        match self.read() {
+            Ok((facts, numbers)) => {
+                let reason = self.decide(&facts, numbers).unwrap_or(Reason::Malformed);
+                (reason, self.outline(&facts, numbers))
             }
-            _ => return Ok(unread(Reason::EtherType)),
+            Err(Early(reason, outline)) => (reason, outline),
         }
-        let Some(profile) = self.tables.profile(self.camera.profile) else {
-            return Ok(unread(Reason::NoPolicy));
-        };
-        let facts = if frame.ethertype == EtherType::IPV4 {
-            self.read_ipv4(frame.payload, profile)?
-        } else {
-            self.read_ipv6(frame.payload, profile)?
-        };
-        let unknown = self.camera.unknown();
-        let (numbers, outline) = self.read_transport(&facts);
-        // Numbers of their own for the rules, which are compared with much.
-        let reason = self.decide(&facts.settle(unknown), numbers).unwrap_or(Reason::Malformed);
-        Ok((reason, outline))
     }
 
-    /// Reads the header of what the packet carries, and tells whom it is to or from.
+    /// Reads a frame's headers, and tells whom it is to or from.
     #[inline(always)]
-    fn read_transport(&self, facts: &Facts<'_>) -> (Numbers, Outline) {
-        let (marks, transport, unknown) = (facts.marks, &facts.transport, self.camera.unknown());
-        let numbers = transport::parse(self.packet, marks.family(), transport, unknown);
-        let port = self.port(transport.protocol, numbers);
-        (numbers, Outline::new(marks.family(), marks.peer_at(), port, transport, unknown))
+    fn read(&self) -> Result<(Facts<'_>, Numbers), Early> {
+        let unknown = self.camera.unknown();
+        if let Some(plain) = plain::parse(self.packet, unknown) {
+            return Ok((self.read_plain(&plain, self.profile()?), plain.numbers));
+        }
+        let frame = ethernet::parse(self.packet, unknown)?;
+        let facts = match frame.ethertype {
+            EtherType::IPV4 => self.read_ipv4(frame.payload, self.profile()?)?,
+            EtherType::IPV6 => self.read_ipv6(frame.payload, self.profile()?)?,
+            EtherType::ARP => return Err(Early::unread(self.judge_arp(frame.payload)?)),
+            EtherType::EAPOL | EtherType::LLDP | EtherType::PREAUTH => {
+                return Err(Early::unread(Reason::Link));
+            }
+            _ => return Err(Early::unread(Reason::EtherType)),
+        };
+        let family = facts.marks.family();
+        let numbers = transport::parse(self.packet, family, &facts.transport, unknown);
+        if let Some(reason) = Self::refused(&facts, numbers) {
+            return Err(Early(reason, self.outline(&facts, numbers)));
+        }
+        // Numbers of their own for the rules, which are compared with much.
+        Ok((facts.settle(unknown), numbers))
+    }
+
+    #[inline(always)]
+    fn profile(&self) -> Result<&Profile, Early> {
+        self.tables.profile(self.camera.profile).ok_or(Early::unread(Reason::NoPolicy))
+    }
+
+    #[inline(always)]
+    fn outline(&self, facts: &Facts<'_>, numbers: Numbers) -> Outline {
+        let port = self.port(facts.transport.protocol, numbers);
+        Outline::new(facts.peer, port, &facts.transport)
     }
 
     /// The peer's port, or the type and code of ICMP.
@@ -250,23 +270,37 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     }
 
     #[inline(always)]
+    fn read_plain<'a>(&self, plain: &Plain, profile: &'a Profile) -> Facts<'a> {
+        let (peer, is_on_link) = match self.direction {
+            Direction::Outbound => (plain.destination, is_on_link4(plain.destination)),
+            Direction::Inbound => (plain.source, is_link_local4(plain.source)),
+        };
+        let unknown = self.camera.unknown();
+        let is_on_link = settle(is_on_link, unknown);
+        let (place, allowances) = Self::place(is_on_link, || profile.treat4(peer, unknown));
+        let marks = Marks(forget(place | self.source4(plain.source), unknown));
+        let allowances = allowances.settle(unknown);
+        let peer = flow::mapped(peer);
+        Facts { profile, marks, peer, allowances, transport: plain.transport }
+    }
+
+    #[inline(always)]
     fn read_ipv4<'a>(&self, at: usize, profile: &'a Profile) -> Parsed<Facts<'a>> {
         let header = ipv4::parse(self.packet, at)?;
         let (peer, is_on_link) = match self.direction {
             Direction::Outbound => (header.destination, is_on_link4(header.destination)),
             Direction::Inbound => (header.source, is_link_local4(header.source)),
         };
-        let peer_at = header.peer_at(self.direction) << Marks::PEER;
         let unknown = self.camera.unknown();
-        let place = Self::place(settle(is_on_link, unknown), || profile.is_local4(peer, unknown));
-        let allowances =
-            if place == 0 { profile.allowances4(peer, unknown) } else { Allowances::NONE };
-        let route = Marks::mark(Marks::SOURCE_ROUTE, header.has_source_route(self.packet)?);
-        let marks = place | route | self.source4(header.source) | peer_at;
+        let is_on_link = settle(is_on_link, unknown);
+        let (place, allowances) = Self::place(is_on_link, || profile.treat4(peer, unknown));
+        let route =
+            Marks::mark(Marks::SOURCE_ROUTE, header.has_source_route(self.packet, unknown)?);
+        let marks = place | route | self.source4(header.source);
         let marks = Marks(forget(marks, unknown));
         let allowances = allowances.settle(unknown);
         let transport = header.transport(self.packet, unknown)?;
-        Ok(Facts { profile, marks, allowances, transport })
+        Ok(Facts { profile, marks, peer: flow::mapped(peer), allowances, transport })
     }
 
     #[inline(always)]
@@ -276,36 +310,41 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
             Direction::Outbound => (header.destination, is_on_link6(header.destination)),
             Direction::Inbound => (header.source, is_neighbor6(header.source)),
         };
-        let peer_at = header.peer_at(self.direction) << Marks::PEER;
         let unknown = self.camera.unknown();
-        let place = Self::place(settle(is_on_link, unknown), || profile.is_local6(peer, unknown));
-        let allowances =
-            if place == 0 { profile.allowances6(peer, unknown) } else { Allowances::NONE };
-        let marks = Marks::IPV6 | place | self.source6(header.source) | peer_at;
+        let is_on_link = settle(is_on_link, unknown);
+        let (place, allowances) = Self::place(is_on_link, || profile.treat6(peer, unknown));
+        let marks = Marks::IPV6 | place | self.source6(header.source);
         let marks = Marks(forget(marks, unknown));
         let allowances = allowances.settle(unknown);
         let transport = header.transport(self.packet, unknown)?;
-        Ok(Facts { profile, marks, allowances, transport })
+        Ok(Facts { profile, marks, peer, allowances, transport })
     }
 
-    /// Where the peer is.
+    /// Where the peer is, and the allowances for it.
     #[inline(always)]
-    fn place(is_on_link: bool, is_local: impl FnOnce() -> bool) -> usize {
-        if is_on_link { Marks::ON_LINK } else { Marks::mark(Marks::LOCAL, is_local()) }
+    fn place(is_on_link: bool, treat: impl FnOnce() -> Treatment) -> (usize, Allowances) {
+        if is_on_link {
+            return (Marks::ON_LINK, Allowances::NONE);
+        }
+        let Treatment { local, allowances } = treat();
+        (Marks::mark(Marks::LOCAL, local), allowances)
     }
 
-    /// The rules for IP packets, in their order.
+    /// The first rules for IP packets, in their order: those that no plain frame comes under.
     #[inline(always)]
-    fn decide(&self, facts: &Facts<'_>, numbers: Numbers) -> Parsed<Reason> {
+    fn refused(facts: &Facts<'_>, numbers: Numbers) -> Option<Reason> {
         if facts.marks.has(Marks::SOURCE_ROUTE) || facts.transport.routing {
-            return Ok(Reason::SourceRoute);
+            return Some(Reason::SourceRoute);
         }
         if facts.transport.protocol.is_tunnel() {
-            return Ok(Reason::Tunnel);
+            return Some(Reason::Tunnel);
         }
-        if numbers.are_malformed() {
-            return Err(Malformed);
-        }
+        numbers.are_malformed().then_some(Reason::Malformed)
+    }
+
+    /// The rules that follow, in their order.
+    #[inline(always)]
+    fn decide(&self, facts: &Facts<'_>, numbers: Numbers) -> Parsed<Reason> {
         if self.direction == Direction::Outbound {
             if self.is_spoofed(facts, numbers)? {
                 return Ok(Reason::Spoof);
@@ -352,11 +391,18 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
 #[inline(always)]
 const fn is_on_link4(destination: u32) -> bool {
     let address = u32::from_be(destination);
+    // Most are unicast, and need no more than this.
+    // Most are unicast, and need no more than this.
+    if address < MULTICAST {
+        return is_link_local4(destination);
+    }
     address == u32::MAX
-        || is_link_local4(destination)
-        || address & 0xffff_ff00 == 0xe000_0000
+        || address & 0xffff_ff00 == MULTICAST
         || address & 0xff00_0000 == 0xef00_0000
 }
+
+/// 224.0.0.0, where multicast begins (RFC 5771 §3); what follows it is no unicast either.
+const MULTICAST: u32 = 0xe000_0000;
 
 /// 169.254.0.0/16. A source can be no more than that: multicast and broadcast are never one
 /// (RFC 1122 §3.2.1.3).

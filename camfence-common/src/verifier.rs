@@ -4,17 +4,17 @@
 //! a path when it meets a point with no more than it knew before. Both functions change what it
 //! (or LLVM) knows of a number, never the number.
 
-/// A number that the verifier knows nothing of: one read from a map or a context that nothing is
-/// ever compared with, since a comparison tells.
+/// Zero, which the verifier does not know: a number read from a map that nothing is ever compared
+/// with, since a comparison tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Unknown(
     #[cfg_attr(not(target_arch = "bpf"), expect(dead_code, reason = "only BPF needs it"))] u64,
 );
 
 impl Unknown {
-    /// From such a number; its 64 bits must all be unknown.
-    pub const fn new(number: u64) -> Self {
-        Self(number)
+    /// From such a number: all of its 64 bits must be zero, and read.
+    pub const fn new(zero: u64) -> Self {
+        Self(zero)
     }
 }
 
@@ -26,11 +26,10 @@ impl Unknown {
 #[inline(always)]
 pub fn forget(number: usize, Unknown(unknown): Unknown) -> usize {
     let mut number = number;
-    // SAFETY: applies XOR with the same value twice, in registers.
+    // SAFETY: adds two registers.
     unsafe {
         core::arch::asm!(
-            "{number} ^= {unknown}",
-            "{number} ^= {unknown}",
+            "{number} += {unknown}",
             number = inout(reg) number,
             unknown = in(reg) unknown,
             // Not `pure`: LLVM would move it behind what has to come after.

@@ -2,6 +2,7 @@
 //! means.
 
 use core::{
+    cell::UnsafeCell,
     ffi::c_void,
     ptr::{self, NonNull},
 };
@@ -17,8 +18,8 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        Camera, CameraCounters, Key, NAME_SLOTS, NameKey, NameRule, PROFILE_SLOTS, Profile,
-        SPARE_SLOTS, Sighting, SightingKey, State, Tally,
+        Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey, NameRule,
+        PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting, SightingKey, State, Tally, look_for,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
@@ -116,11 +117,17 @@ static NAMES: LpmTrie<NameKey, NameRule> = LpmTrie::with_max_entries(NAME_SLOTS,
 #[map]
 static NAME: PerCpuArray<Name> = PerCpuArray::with_max_entries(1, 0);
 
-/// Whether the live camera map may have an entry for the unknown sources of a port: without one,
-/// a bystander's frame costs no second look-up. Written by userspace, before such an entry comes
-/// and after the last has gone.
-#[map]
-static STRANGERS: Array<u32> = Array::with_max_entries(1, 0);
+/// What programs look at before they look for a camera. Read at its address, without a look-up (kernel
+/// 5.2). Written by userspace.
+#[unsafe(no_mangle)]
+static AHEAD: Unshared<Ahead> = Unshared(UnsafeCell::new(Ahead::NOTHING));
+
+/// A static that only userspace writes.
+#[repr(transparent)]
+struct Unshared<T>(UnsafeCell<T>);
+
+// SAFETY: programs only read it, and only as [`ahead`] does.
+unsafe impl<T> Sync for Unshared<T> {}
 
 /// Until when cameras are opened, by slot, in nanoseconds since boot. Written by userspace. Zero:
 /// not opened.
@@ -150,9 +157,13 @@ pub(crate) struct Maps;
 impl Tables for Maps {
     #[inline(always)]
     fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera> {
+        let strangers = looks_for(look_for::STRANGERS);
+        if !may_be_camera(mac) && !strangers {
+            return None;
+        }
         let live = CAMERAS.live()?;
         let camera = live.get(Key::of_mac(mac));
-        if camera.is_some() || STRANGERS.get(0).is_none_or(|some| *some == 0) {
+        if camera.is_some() || !strangers {
             return camera;
         }
         live.get(Key::of_port(port()))
@@ -182,13 +193,30 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn deadline(&self, slot: u32) -> u64 {
-        DEADLINES.get(slot).copied().unwrap_or(0)
+        if looks_for(look_for::OPENED) { DEADLINES.get(slot).copied().unwrap_or(0) } else { 0 }
     }
 
     #[inline(always)]
     fn now(&self) -> u64 {
         now()
     }
+}
+
+/// Whether a MAC may be a registered camera's.
+#[inline(always)]
+fn may_be_camera(mac: Mac) -> bool {
+    let place = FilterPlace::of(mac);
+    // SAFETY: the place is in the filter; volatile because userspace may change it at any time.
+    let word = unsafe {
+        (&raw const (*AHEAD.0.get()).filter).cast::<u64>().add(place.word).read_volatile()
+    };
+    word & place.mask() != 0
+}
+
+#[inline(always)]
+fn looks_for(what: u64) -> bool {
+    // SAFETY: reads a static; volatile as above.
+    unsafe { (&raw const (*AHEAD.0.get()).look_for).read_volatile() & what != 0 }
 }
 
 #[inline(always)]

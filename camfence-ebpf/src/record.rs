@@ -68,7 +68,8 @@ pub(crate) fn record<C: Source, B: Bytes>(
     }
     let effect = if camera.is(Camera::AUDIT) { Effect::Pass } else { verdict.effect() };
     if capture::is_on() {
-        capture::tell(ctx, bytes, port(), case, effect);
+        // A copy: what it is given is put in memory, which the others need not wait for.
+        capture::tell(ctx, bytes, port(), &Case { direction, camera, verdict, tally }, effect);
     }
     effect
 }

@@ -89,7 +89,7 @@ impl Toolchain {
 fn rustflags(arch: &str, linker: &Path) -> OsString {
     let arch = if arch.starts_with("riscv64") { "riscv64" } else { arch };
     let mut flags = OsString::from(format!(
-        "--cfg=bpf_target_arch=\"{arch}\"\x1f-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Clinker="
+        "--cfg=bpf_target_arch=\"{arch}\"\x1f-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Ctarget-cpu=v3\x1f-Clinker="
     ));
     flags.push(linker);
     flags

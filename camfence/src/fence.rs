@@ -558,7 +558,7 @@ fn live_cameras(
     maps: &Maps,
     cameras: &BTreeMap<Subject, Camera>,
 ) -> Result<BTreeMap<Subject, LiveCamera>> {
-    let slots = SlotsInUse::of(cameras);
+    let slots = SlotsInUse::of(cameras.iter().map(|(subject, camera)| (*subject, camera.slot)));
     let (opened, last_seen) = (maps.all_opened(&slots)?, maps.all_last_seen(&slots)?);
     let live = |(subject, camera): (&Subject, &Camera)| {
         let live = LiveCamera {

@@ -80,6 +80,8 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     /// may put another name over the one that is here.
     #[inline(always)]
     fn asks_for_listed(&self, udp: &Transport) -> bool {
+        // A copy: reading a name is a function of its own, which has to find this in memory.
+        let udp = &{ *udp };
         udp.fragment.is_whole()
             && self.tables.lists_name(self.camera.profile, |name| {
                 dns::read_query(self.packet, udp, name, self.camera.unknown())

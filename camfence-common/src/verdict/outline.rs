@@ -1,89 +1,75 @@
-//! What a frame tells beside its verdict, in one number: see [`crate::verifier`].
+//! What a frame tells beside its reason: see [`crate::verifier`] for why most of it is one number.
 
 use network_types::{eth::EthHdr, ip::IpProto};
 
 use crate::{
     packet::MAX_OFFSET,
-    verifier::{Unknown, forget, low8, low16},
+    verifier::{low8, low16},
     wire::{
-        extension::{Family, Protocol, Transport},
+        extension::{Protocol, Transport},
         length::Payload,
     },
 };
 
 /// Whom a frame is to or from, and what it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Outline(pub(super) usize);
+pub(crate) struct Outline {
+    /// The parts below. Room is left for a reason.
+    pub(super) word: usize,
+    /// The peer's address, wire order; IPv4 as in `::ffff:192.0.2.1`. Zero if it was not read.
+    pub(crate) peer: [u64; 2],
+}
 
 impl Outline {
     /// Of a frame whose headers were not read: no more than its Ethernet header is known.
     pub(super) const UNREAD: Self =
-        Self((IpProto::Reserved as usize) << Self::PROTOCOL | EthHdr::LEN << Self::AT);
+        Self { word: IpProto::Reserved as usize | EthHdr::LEN << Self::AT, peer: [0; 2] };
 
-    const PROTOCOL: u32 = 16;
-    const IPV4: usize = 1 << 24;
-    const IPV6: usize = 1 << 25;
-    const PEER: u32 = 26;
-    /// Where a peer's address can start at most, as a mask.
-    pub(super) const LAST_PEER: usize = 0x3f;
-    const AT: u32 = 32;
-    const LATER: usize = 1 << 41;
-    /// Bits that it has.
-    pub(super) const BITS: u32 = 42;
+    /// Where the index of a reason goes, and its bits: right above the protocol, as in a
+    /// [`FlowKey`](crate::flow::FlowKey).
+    pub(super) const REASON: u32 = 8;
+    pub(super) const REASON_MASK: usize = 0x1f;
+    const LATER: usize = 1 << 13;
+    const READ: usize = 1 << 14;
+    const AT: u32 = 16;
+    const PORT: u32 = 48;
 
-    /// Of a packet whose peer's address is at `peer` and has a port, or the type and code of ICMP.
+    /// Of a packet whose peer has an address and a port, or the type and code of ICMP.
     #[inline(always)]
-    pub(super) fn new(
-        family: Family,
-        peer: usize,
-        port: u16,
-        transport: &Transport,
-        unknown: Unknown,
-    ) -> Self {
-        let family = match family {
-            Family::Ipv4 => Self::IPV4,
-            Family::Ipv6 => Self::IPV6,
-        };
+    pub(super) fn new(peer: [u64; 2], port: u16, transport: &Transport) -> Self {
         let later = if transport.fragment.is_later() { Self::LATER } else { 0 };
-        let protocol = usize::from(transport.protocol.0) << Self::PROTOCOL;
-        let places = peer << Self::PEER | transport.at << Self::AT;
-        Self(forget(usize::from(port) | protocol | family | places | later, unknown))
+        let protocol = usize::from(transport.protocol.0);
+        let places = transport.at << Self::AT | usize::from(port) << Self::PORT;
+        Self { word: protocol | places | later | Self::READ, peer }
     }
 
-    /// The family of the peer's address, and where that is; none if it was not read.
+    /// Whether it was read as far as the peer's address.
     #[inline(always)]
-    pub(crate) const fn peer(self) -> Option<(Family, usize)> {
-        let at = self.0 >> Self::PEER & Self::LAST_PEER;
-        if self.0 & Self::IPV4 != 0 {
-            Some((Family::Ipv4, at))
-        } else if self.0 & Self::IPV6 != 0 {
-            Some((Family::Ipv6, at))
-        } else {
-            None
-        }
+    pub(crate) const fn is_read(self) -> bool {
+        self.word & Self::READ != 0
     }
 
     /// The peer's port, or the type and code of ICMP; 0 if it is not known.
     #[inline(always)]
     pub(crate) const fn port(self) -> u16 {
-        low16(self.0)
+        low16(self.word >> Self::PORT)
     }
 
-    /// The protocol's number.
+    /// The protocol's number, and the index of the reason above it.
     #[inline(always)]
-    pub(crate) const fn protocol(self) -> u8 {
-        low8(self.0 >> Self::PROTOCOL)
+    pub(crate) const fn protocol_and_reason(self) -> u16 {
+        low16(self.word & (Self::REASON_MASK << Self::REASON | 0xff))
     }
 
     /// What it carries.
     #[inline(always)]
     pub(super) const fn payload(self) -> Payload {
         Payload {
-            protocol: Protocol(self.protocol()),
-            at: self.0 >> Self::AT & MAX_OFFSET,
-            is_later: self.0 & Self::LATER != 0,
+            protocol: Protocol(low8(self.word)),
+            at: self.word >> Self::AT & MAX_OFFSET,
+            is_later: self.word & Self::LATER != 0,
         }
     }
 }
-const _: () = assert!(MAX_OFFSET << Outline::AT < Outline::LATER);
-const _: () = assert!(Outline::LATER < 1 << Outline::BITS);
+const _: () = assert!(Outline::REASON_MASK << Outline::REASON < Outline::LATER);
+const _: () = assert!(MAX_OFFSET << Outline::AT < 1 << Outline::PORT);

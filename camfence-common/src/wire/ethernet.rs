@@ -43,6 +43,12 @@ impl EtherType {
     const VLAN: Self = Self(Known::Ieee8021q as u16);
     const SERVICE_VLAN: Self = Self(Known::Ieee8021ad as u16);
 
+    /// As it lies in memory.
+    #[inline(always)]
+    pub(crate) const fn number(self) -> u16 {
+        self.0
+    }
+
     const fn is_tag(self) -> bool {
         self.0 == Self::VLAN.0 || self.0 == Self::SERVICE_VLAN.0
     }

@@ -10,9 +10,11 @@ use super::{
 };
 use crate::{
     packet::{Bytes, Packet, join64},
-    reason::Direction,
     verifier::Unknown,
 };
+
+/// 16-bit words of a header.
+const WORDS: usize = Ipv6Hdr::LEN / 2;
 
 /// An IPv6 header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,42 +24,38 @@ pub struct Ipv6 {
     /// Destination address, wire order.
     pub destination: [u64; 2],
     next: u8,
+    length: u16,
     at: usize,
 }
 
 /// Parses the header at `at`.
+///
+/// It is read at once: each read is compared with the frame's end.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Parsed<Ipv6> {
-    let version = packet.byte(at).ok_or(Malformed)? >> 4;
-    if version != 6 {
+    let words: [u16; WORDS] = packet.words(at).ok_or(Malformed)?;
+    let [version, _] = words[0].to_ne_bytes();
+    if version >> 4 != 6 {
         return Err(Malformed);
     }
+    let [next, _] = words[offset_of!(Ipv6Hdr, next_hdr) / 2].to_ne_bytes();
     Ok(Ipv6 {
-        source: address(packet, at + offset_of!(Ipv6Hdr, src_addr))?,
-        destination: address(packet, at + offset_of!(Ipv6Hdr, dst_addr))?,
-        next: packet.byte(at + offset_of!(Ipv6Hdr, next_hdr)).ok_or(Malformed)?,
+        source: address_of(&words, offset_of!(Ipv6Hdr, src_addr)),
+        destination: address_of(&words, offset_of!(Ipv6Hdr, dst_addr)),
+        next,
+        length: u16::from_be(words[offset_of!(Ipv6Hdr, payload_len) / 2]),
         at,
     })
 }
+const _: () = assert!(offset_of!(Ipv6Hdr, next_hdr).is_multiple_of(2));
 
 impl Ipv6 {
-    /// Where the peer's address is.
-    #[inline(always)]
-    pub const fn peer_at(&self, direction: Direction) -> usize {
-        self.at
-            + match direction {
-                Direction::Outbound => offset_of!(Ipv6Hdr, dst_addr),
-                Direction::Inbound => offset_of!(Ipv6Hdr, src_addr),
-            }
-    }
-
     /// What the packet carries, behind all extension headers.
     #[inline(always)]
     pub fn transport<P: Packet + ?Sized>(&self, packet: &P, unknown: Unknown) -> Parsed<Transport> {
-        let length = packet.be16(self.at + offset_of!(Ipv6Hdr, payload_len)).ok_or(Malformed)?;
         let payload = self.at + Ipv6Hdr::LEN;
         // A jumbogram (RFC 2675) says zero: its extension header then lies behind the end.
-        let end = extension::end(packet, payload, usize::from(length), unknown)?;
+        let end = extension::end(packet, payload, usize::from(self.length), unknown)?;
         extension::walk(packet, Family::Ipv6, self.next, payload, end, Fragment::WHOLE, unknown)
     }
 }
@@ -65,6 +63,13 @@ impl Ipv6 {
 /// Reads an address, wire order.
 #[inline(always)]
 pub(crate) fn address<B: Bytes + ?Sized>(bytes: &B, at: usize) -> Parsed<[u64; 2]> {
-    let half = |at| bytes.words(at).map(join64).ok_or(Malformed);
-    Ok([half(at)?, half(at + 8)?])
+    let words: [u16; 8] = bytes.words(at).ok_or(Malformed)?;
+    Ok(address_of(&words, 0))
+}
+
+/// The address that is `at` bytes behind the first of some words.
+#[inline(always)]
+fn address_of(words: &[u16], at: usize) -> [u64; 2] {
+    let half = |at: usize| join64([words[at], words[at + 1], words[at + 2], words[at + 3]]);
+    [half(at / 2), half(at / 2 + 4)]
 }

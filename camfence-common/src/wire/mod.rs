@@ -13,6 +13,7 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod length;
 pub mod neighbor;
+pub mod plain;
 pub mod ssdp;
 pub mod transport;
 

@@ -25,7 +25,7 @@ impl Numbers {
     const MALFORMED: usize = 1 << 33;
 
     #[inline(always)]
-    const fn new(first: u16, second: u16) -> Self {
+    pub(crate) const fn new(first: u16, second: u16) -> Self {
         Self(Self::KNOWN | first as usize | (second as usize) << 16)
     }
 

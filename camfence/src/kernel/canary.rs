@@ -1,8 +1,8 @@
 //! Tries whether the attached programs enforce: the canary is a camera in every fence that stands,
 //! and its frames have to be dropped and counted, while a bystander's have to pass.
 //!
-//! What is run is the pinned program, and only where the kernel says that a port runs the program of
-//! that id: to open a program by its id would take `CAP_SYS_ADMIN`.
+//! What is run is the pinned program, at XDP both of them, and only where the kernel says that a port
+//! runs a program of such an id: to open a program by its id would take `CAP_SYS_ADMIN`.
 
 use camfence_common::{
     abi::{CANARY, Subject},
@@ -56,17 +56,15 @@ pub fn prove(
         Ok(counters.by[direction.index()].iter().map(|tally| tally.packets).sum())
     };
     let before = counted()?;
-    if programs.run(direction, hook, &frame(CANARY, direction))? == Outcome::Passed {
+    if programs.run(direction, hook, &frame(CANARY, direction))?.contains(&Outcome::Passed) {
         return Err(Doubt::Passed);
     }
     // Others may try at the same time.
     if counted()? == before {
         return Err(Doubt::NotCounted);
     }
-    match programs.run(direction, hook, &frame(BYSTANDER, direction))? {
-        Outcome::Passed => Ok(()),
-        Outcome::Dropped => Err(Doubt::BystanderDropped),
-    }
+    let bystanders = programs.run(direction, hook, &frame(BYSTANDER, direction))?;
+    if bystanders.contains(&Outcome::Dropped) { Err(Doubt::BystanderDropped) } else { Ok(()) }
 }
 
 /// A frame from, or inbound to, a station.

@@ -8,32 +8,51 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use aya::maps::{HashMap, MapData};
+use bytemuck::{Pod, Zeroable};
 use camfence_common::{
-    abi::{ABI, Camera, CameraCounters, Sighting, SightingKey, Subject, names},
-    limits::MAX_SIGHTINGS,
+    abi::{
+        ABI, Camera, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names,
+    },
+    limits::{MAX_BOUND, MAX_SIGHTINGS},
 };
 
 use super::{
-    error::{KernelError, Result},
+    error::{KernelError, Result, Tried as _},
     last_seen::LastSeen,
     ledger::Ledger,
-    maps::{CameraMap, LIVE, Maps, SightingMap, abi, cameras_in, join, open, sightings_in},
+    maps::{CameraMap, LIVE, Maps, Shared, SightingMap, abi, cameras_in, join, open, sightings_in},
     root::{Generation, Root},
     slots::{Counters, Deadlines, SlotsInUse, deadlines_in},
 };
 
 /// The maps of ABI 2 are those of ABI 3, but for what was carried over to them, those are the maps of ABI 4,
-/// but for the ledger, and those are the maps of ABI 5, but for when cameras were seen and for what is told.
+/// but for the ledger, those are the maps of ABI 5, but for when cameras were seen and for what is told, and those
+/// are the maps of ABI 6, but for the shape of a camera and the filter.
 ///
 /// A change of a shape that is read here keeps the old one here, for the numbers that had it.
 const WITHOUT_CARRIED: u32 = 2;
 const WITHOUT_LEDGER: u32 = 3;
 const WITHOUT_LAST_SEEN: u32 = 4;
-const _: () = assert!(ABI == WITHOUT_LAST_SEEN + 1);
+const WITHOUT_FILTER: u32 = 5;
+const _: () = assert!(ABI == WITHOUT_FILTER + 1);
+
+/// A camera up to [`WITHOUT_FILTER`]: its slot, and what is not read here.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct EarlierCamera {
+    slot: u32,
+    rest: [u32; 3],
+    bound4: [Prefix4; MAX_BOUND],
+    bound6: [Prefix6; MAX_BOUND],
+}
+
+type EarlierCameraMap = HashMap<MapData, Shared<Key>, Shared<EarlierCamera>>;
 
 /// Maps that others take the place of.
 pub(crate) struct Old {
-    cameras: BTreeMap<Subject, Camera>,
+    /// The slots of cameras, and of what stood for unknown sources.
+    slots: BTreeMap<Subject, u32>,
     deadlines: Deadlines,
     counters: Counters,
     sightings: SightingMap,
@@ -77,7 +96,7 @@ impl Before {
     /// The cameras that there were, and what stood for unknown sources, as far as it is known.
     pub(crate) fn subjects(&self) -> impl Iterator<Item = Subject> {
         let old = if let Self::Known(old) = self { Some(old) } else { None };
-        old.into_iter().flat_map(|old| old.cameras.keys().copied())
+        old.into_iter().flat_map(|old| old.slots.keys().copied())
     }
 }
 
@@ -86,7 +105,7 @@ impl Old {
     fn open(generation: &Generation, abi: u32) -> Result<Option<Self>> {
         let (counters, seen) = match abi {
             WITHOUT_CARRIED => (Counters::open_alone(generation)?, None),
-            WITHOUT_LEDGER | WITHOUT_LAST_SEEN | ABI => {
+            WITHOUT_LEDGER | WITHOUT_LAST_SEEN | WITHOUT_FILTER | ABI => {
                 (Counters::open(generation)?, Some(open(generation, names::SEEN)?))
             }
             _ => return Ok(None),
@@ -94,10 +113,8 @@ impl Old {
         let ledger = if abi > WITHOUT_LEDGER { Some(Ledger::open(generation)?) } else { None };
         let last_seen =
             if abi > WITHOUT_LAST_SEEN { Some(LastSeen::open(generation)?) } else { None };
-        // If a replacement of this map was not finished, the next has no slot that this has not.
-        let live: CameraMap = open(generation, LIVE)?;
         Ok(Some(Self {
-            cameras: cameras_in(&live)?,
+            slots: slots(generation, abi)?,
             deadlines: open(generation, names::DEADLINES)?,
             counters,
             sightings: open(generation, names::SIGHTINGS)?,
@@ -113,7 +130,7 @@ impl Old {
         for (subject, camera) in to.cameras()? {
             let deadline = self.slot(subject).and_then(|slot| deadlines.get(slot as usize));
             if let Some(deadline) = deadline.filter(|deadline| **deadline != 0) {
-                to.slots().set_deadline(camera.slot, *deadline)?;
+                to.set_deadline(camera.slot, *deadline)?;
             }
         }
         Ok(())
@@ -132,11 +149,11 @@ impl Old {
     }
 
     fn slots_in_use(&self) -> SlotsInUse {
-        SlotsInUse::of(&self.cameras)
+        SlotsInUse::of(self.slots.iter().map(|(subject, slot)| (*subject, *slot)))
     }
 
     fn slot(&self, subject: Subject) -> Option<u32> {
-        self.cameras.get(&subject).map(|camera| camera.slot)
+        self.slots.get(&subject).copied()
     }
 
     /// The counters, by the slots that cameras have in new maps.
@@ -172,4 +189,26 @@ impl Old {
         sightings.truncate(MAX_SIGHTINGS as usize);
         Ok(sightings)
     }
+}
+
+/// The slots of a generation's cameras, and of what stands for unknown sources.
+///
+/// If a replacement of the live map was not finished, the next has no slot that this has not.
+fn slots(generation: &Generation, abi: u32) -> Result<BTreeMap<Subject, u32>> {
+    if abi > WITHOUT_FILTER {
+        let live: CameraMap = open(generation, LIVE)?;
+        return Ok(cameras_in(&live)?
+            .into_iter()
+            .map(|(key, camera)| (key, camera.slot))
+            .collect());
+    }
+    let live: EarlierCameraMap = open(generation, LIVE)?;
+    let mut slots = BTreeMap::new();
+    for entry in &live {
+        let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
+        if let Some(subject) = key.subject() {
+            slots.insert(subject, camera.slot);
+        }
+    }
+    Ok(slots)
 }

@@ -24,7 +24,7 @@ use super::{
     clsact,
     error::{KernelError, OsCode, Result, Tried as _},
     netlink::Netlink,
-    object::Object,
+    object::{Object, is_xdp},
     query::{self, tcx_programs},
     root::{Generation, Root},
     runner::{Outcome, run_tc, run_xdp},
@@ -35,13 +35,20 @@ use crate::policy::topology::{Attached, Hook, Link, Mode};
 const DETACH_POLL: Duration = Duration::from_millis(5);
 const DETACH_POLLS: usize = 400;
 
-/// The programs as they are pinned and attached.
-const NAMES: [&str; 3] = [names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC];
+/// The programs as they are pinned and attached, in the order in which they are brought in. The first is
+/// not there on a kernel before 5.18.
+pub(super) const NAMES: [&str; 4] =
+    [names::OUTBOUND_XDP_FRAGS, names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC];
+
+/// The programs for XDP, in the order in which they are tried at a port: telling how long a frame in
+/// several buffers is costs something, and is needed only where the driver would have it so.
+const XDP_NAMES: [&str; 2] = [names::OUTBOUND_XDP, names::OUTBOUND_XDP_FRAGS];
 
 /// The pinned programs of a fence.
 #[derive(Debug)]
 pub struct Programs {
-    outbound_xdp: Xdp,
+    /// By name.
+    outbound_xdp: Vec<(&'static str, Xdp)>,
     outbound_tc: SchedClassifier,
     inbound_tc: SchedClassifier,
     /// The ids of all that are pinned, by name: while programs are replaced, attachments still have
@@ -62,8 +69,13 @@ impl Programs {
         for name in NAMES {
             ours.insert(name, pinned_ids(root, name)?);
         }
+        let mut outbound_xdp = Vec::new();
+        for name in pinned_names(&generation).filter(|name| is_xdp(name)) {
+            outbound_xdp.push((name, open_xdp(&generation.program(name))?));
+        }
+        outbound_xdp.sort_by_key(|(name, _)| XDP_NAMES.iter().position(|other| other == name));
         Ok(Self {
-            outbound_xdp: open_xdp(&generation.program(names::OUTBOUND_XDP))?,
+            outbound_xdp,
             outbound_tc: open_tc(&generation.program(names::OUTBOUND_TC))?,
             inbound_tc: open_tc(&generation.program(names::INBOUND_TC))?,
             ours,
@@ -81,7 +93,7 @@ impl Programs {
     ) -> Result<Option<Attached>> {
         if direction == Direction::Outbound
             && let Some(xdp) = port.xdp
-            && self.is_ours(names::OUTBOUND_XDP, xdp.program)
+            && self.is_our_xdp(xdp.program)
         {
             return Ok(Some(Attached::xdp(xdp.mode)));
         }
@@ -99,11 +111,22 @@ impl Programs {
         self.ours.get(name).is_some_and(|ours| ours.contains(&program))
     }
 
-    /// Runs a frame through the program that is attached for a direction at a hook.
-    pub(super) fn run(&self, direction: Direction, hook: Hook, frame: &[u8]) -> Result<Outcome> {
+    fn is_our_xdp(&self, program: u32) -> bool {
+        XDP_NAMES.into_iter().any(|name| self.is_ours(name, program))
+    }
+
+    /// Runs a frame through the programs that may be attached for a direction at a hook.
+    pub(super) fn run(
+        &self,
+        direction: Direction,
+        hook: Hook,
+        frame: &[u8],
+    ) -> Result<Vec<Outcome>> {
         match hook {
-            Hook::Tc => run_tc(self.tc(direction), frame, frame.len()),
-            Hook::XdpNative | Hook::XdpGeneric => run_xdp(&self.outbound_xdp, frame),
+            Hook::Tc => Ok(vec![run_tc(self.tc(direction), frame, frame.len())?]),
+            Hook::XdpNative | Hook::XdpGeneric => {
+                self.outbound_xdp.iter().map(|(_, program)| run_xdp(program, frame)).collect()
+            }
         }
     }
 
@@ -122,21 +145,31 @@ impl Programs {
         direction: Direction,
         hook: Hook,
     ) -> Result<()> {
-        let pin = self.root.link(port.index, program_name(direction, hook));
         let directory = self.root.links_of(port.index);
         fs::create_dir_all(&directory).tried(|| format!("making {}", directory.display()))?;
-        // One that is left of an interface that is gone.
-        release(&pin)?;
-        let mode = match hook {
-            Hook::Tc => return self.attach_tc(netlink, port, direction, &pin).await,
-            Hook::XdpNative => AyaXdpMode::Driver,
-            Hook::XdpGeneric => AyaXdpMode::Skb,
-        };
-        let result = attach_xdp(&mut self.outbound_xdp, port, mode, &pin);
-        if let Err(KernelError::NoLink { .. }) = result {
-            netlink.detach_xdp(port.index).await?;
+        // Those that are left of an interface that is gone.
+        for name in program_names(direction, hook) {
+            release(&self.root.link(port.index, name))?;
         }
-        result
+        match hook {
+            Hook::Tc => self.attach_tc(netlink, port, direction).await,
+            Hook::XdpNative => self.attach_xdp(netlink, port, AyaXdpMode::Driver).await,
+            Hook::XdpGeneric => self.attach_xdp(netlink, port, AyaXdpMode::Skb).await,
+        }
+    }
+
+    /// Attaches the first of the XDP programs that the driver takes.
+    async fn attach_xdp(&mut self, netlink: &Netlink, port: &Link, mode: AyaXdpMode) -> Result<()> {
+        let mut attached = Err(KernelError::XdpUnsupported { interface: port.name.clone() });
+        for (name, program) in &mut self.outbound_xdp {
+            attached = attach_xdp(program, port, mode, &self.root.link(port.index, name));
+            match attached {
+                Ok(()) | Err(KernelError::XdpBusy { .. }) => break,
+                Err(KernelError::NoLink { .. }) => netlink.detach_xdp(port.index).await?,
+                Err(_) => {}
+            }
+        }
+        attached
     }
 
     /// Takes the program of a direction off a port's hook.
@@ -147,7 +180,9 @@ impl Programs {
         direction: Direction,
         hook: Hook,
     ) -> Result<()> {
-        release(&self.root.link(port.index, program_name(direction, hook)))?;
+        for name in program_names(direction, hook) {
+            release(&self.root.link(port.index, name))?;
+        }
         if hook != Hook::Tc {
             return self.await_detached(netlink, port).await;
         }
@@ -165,7 +200,7 @@ impl Programs {
         for _ in 0..DETACH_POLLS {
             let links = netlink.links().await?;
             let now = links.iter().find(|link| link.index == port.index).and_then(|link| link.xdp);
-            if now.is_none_or(|xdp| !self.is_ours(names::OUTBOUND_XDP, xdp.program)) {
+            if now.is_none_or(|xdp| !self.is_our_xdp(xdp.program)) {
                 break;
             }
             tokio::time::sleep(DETACH_POLL).await;
@@ -178,8 +213,8 @@ impl Programs {
         netlink: &Netlink,
         port: &Link,
         direction: Direction,
-        pin: &Path,
     ) -> Result<()> {
+        let pin = &self.root.link(port.index, tc_name(direction));
         let program = match direction {
             Direction::Outbound => &mut self.outbound_tc,
             Direction::Inbound => &mut self.inbound_tc,
@@ -219,10 +254,15 @@ fn release(pin: &Path) -> Result<()> {
 
 /// Pins the programs of an object in a generation that has none yet.
 pub(crate) fn pin(object: &mut Object, generation: &Generation) -> Result<()> {
-    for name in NAMES {
+    for name in object.names() {
         object.pin(name, &generation.program(name))?;
     }
     Ok(())
+}
+
+/// The names of a generation's pinned programs.
+fn pinned_names(generation: &Generation) -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().filter(|name| generation.program(name).exists())
 }
 
 /// Brings an object's programs in where a generation has others, which are replaced in their
@@ -239,7 +279,7 @@ pub(crate) async fn install(
     let cameras = generation.map(names::CAMERAS);
     let cameras =
         MapInfo::from_pin(&cameras).tried(|| format!("opening {}", cameras.display()))?.id();
-    for name in NAMES {
+    for name in object.names() {
         finish_replacing(root, generation, name, netlink).await?;
         if !is_same(&generation.program(name), &object.info(name)?, cameras)? {
             bring_in(object, root, generation, name, netlink).await?;
@@ -250,7 +290,7 @@ pub(crate) async fn install(
 
 /// The ids of a generation's pinned programs.
 pub(crate) fn ids(generation: &Generation) -> Result<Vec<u32>> {
-    let ids = NAMES.into_iter().map(|name| {
+    let ids = pinned_names(generation).map(|name| {
         let pin = generation.program(name);
         let info = ProgramInfo::from_pin(&pin).tried(|| format!("opening {}", pin.display()));
         Ok(info.map_err(|error| error.of_pin(&pin))?.id())
@@ -266,7 +306,7 @@ pub(crate) async fn exchange(
     generation: &Generation,
     netlink: &Netlink,
 ) -> Result<()> {
-    for name in NAMES {
+    for name in object.names() {
         finish_replacing(root, generation, name, netlink).await?;
         bring_in(object, root, generation, name, netlink).await?;
     }
@@ -294,7 +334,7 @@ async fn finish_replacing(
 ) -> Result<()> {
     let next = next(generation, name);
     if next.exists() {
-        replace(root, &next, name, netlink).await?;
+        replace(root, generation, &next, name, netlink).await?;
         rename(&next, &generation.program(name))?;
     }
     Ok(())
@@ -306,21 +346,23 @@ pub(crate) async fn replace_all(
     generation: &Generation,
     netlink: &Netlink,
 ) -> Result<()> {
-    for name in NAMES {
-        replace(root, &generation.program(name), name, netlink).await?;
+    for name in pinned_names(generation) {
+        replace(root, generation, &generation.program(name), name, netlink).await?;
     }
     Ok(())
 }
 
 /// Puts a pinned program in the place of others of its name: in every pinned link, and in every
 /// filter that runs one that is pinned.
-async fn replace(root: &Root, pin: &Path, name: &str, netlink: &Netlink) -> Result<()> {
-    if name == names::OUTBOUND_XDP {
-        let mut program = open_xdp(pin)?;
-        return replace_in_links(root, name, |link, what| {
-            let link = XdpLink::try_from(link).tried(|| what.into())?;
-            program.attach_to_link(link).map(drop).tried(|| what.into())
-        });
+async fn replace(
+    root: &Root,
+    generation: &Generation,
+    pin: &Path,
+    name: &str,
+    netlink: &Netlink,
+) -> Result<()> {
+    if is_xdp(name) {
+        return replace_xdp(root, generation, pin, name);
     }
     let mut program = open_tc(pin)?;
     replace_in_links(root, name, |link, what| {
@@ -336,6 +378,30 @@ async fn replace(root: &Root, pin: &Path, name: &str, netlink: &Netlink) -> Resu
             for filter in filters.iter().filter(|filter| is_old(filter.program)) {
                 clsact::replace(&mut program, &port, direction, filter)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// The same for XDP. Fences of earlier versions have the program for frames in several buffers under
+/// the other's name; where a port cannot do without it, it has that of this version, under its own.
+fn replace_xdp(root: &Root, generation: &Generation, pin: &Path, name: &str) -> Result<()> {
+    let mut program = open_xdp(pin)?;
+    let replaced_by = |program: &mut Xdp, link: FdLink, what: &str| {
+        let link = XdpLink::try_from(link).tried(|| what.into())?;
+        program.attach_to_link(link).map(drop).tried(|| what.into())
+    };
+    let frags = generation.program(names::OUTBOUND_XDP_FRAGS);
+    for (path, link) in pinned_links(root, name)? {
+        let what = format!("replacing the program in {}", path.display());
+        match replaced_by(&mut program, link, &what) {
+            // The interface is gone, and the link waits for its pin to be removed.
+            Err(error) if error.errno() == Some(Errno::NOLINK) => {}
+            Err(_) if name == names::OUTBOUND_XDP && frags.exists() => {
+                replaced_by(&mut open_xdp(&frags)?, open_link(&path)?, &what)?;
+                rename(&path, &path.with_file_name(names::OUTBOUND_XDP_FRAGS))?;
+            }
+            replaced => replaced?,
         }
     }
     Ok(())
@@ -395,12 +461,15 @@ fn pinned_links(root: &Root, program: &str) -> Result<Vec<(PathBuf, FdLink)>> {
     for ifindex in root.linked()? {
         let path = root.link(ifindex, program);
         if path.exists() {
-            let link =
-                PinnedLink::from_pin(&path).tried(|| format!("opening {}", path.display()))?;
-            links.push((path, link.into()));
+            let link = open_link(&path)?;
+            links.push((path, link));
         }
     }
     Ok(links)
+}
+
+fn open_link(pin: &Path) -> Result<FdLink> {
+    Ok(PinnedLink::from_pin(pin).tried(|| format!("opening {}", pin.display()))?.into())
 }
 
 /// Pin of a program that is about to replace the one of a generation.
@@ -450,19 +519,14 @@ pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
 /// Whether the pinned programs have the same instructions as those of an object. None if none are
 /// pinned.
 pub(super) fn are_pinned(object: &mut Object, root: &Root) -> Result<Option<bool>> {
-    let others = [
-        (names::OUTBOUND_XDP, object.xdp()?.info()),
-        (names::OUTBOUND_TC, object.tc(names::OUTBOUND_TC)?.info()),
-        (names::INBOUND_TC, object.tc(names::INBOUND_TC)?.info()),
-    ];
     let Some(generation) = root.current()? else { return Ok(None) };
     let mut same = None;
-    for (name, other) in others {
+    for name in object.names() {
         let pin = generation.program(name);
         let what = || format!("comparing {}", pin.display());
         if pin.try_exists().tried(what)? {
             let pinned = ProgramInfo::from_pin(&pin).tried(what)?;
-            same = Some(same.unwrap_or(true) && pinned.tag() == other.tried(what)?.tag());
+            same = Some(same.unwrap_or(true) && pinned.tag() == object.info(name)?.tag());
         }
     }
     Ok(same)
@@ -484,10 +548,11 @@ fn open_tc(path: &Path) -> Result<SchedClassifier> {
         .map_err(|error| error.of_pin(path))
 }
 
-const fn program_name(direction: Direction, hook: Hook) -> &'static str {
+/// The names that the program of a direction at a hook can have.
+fn program_names(direction: Direction, hook: Hook) -> Vec<&'static str> {
     match hook {
-        Hook::Tc => tc_name(direction),
-        Hook::XdpNative | Hook::XdpGeneric => names::OUTBOUND_XDP,
+        Hook::Tc => vec![tc_name(direction)],
+        Hook::XdpNative | Hook::XdpGeneric => XDP_NAMES.to_vec(),
     }
 }
 

@@ -9,12 +9,13 @@ use aya::{
 use camfence_common::{
     abi::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
-        SightingKey, State, Subject, names,
+        SightingKey, State, Subject, look_for, names,
     },
     limits::MAX_SIGHTINGS,
 };
 
 use super::{
+    ahead::{AheadMap, covers},
     batch::{self, SharedMap, array},
     clock::since_boot,
     error::{KernelError, Result, Tried as _},
@@ -60,7 +61,7 @@ pub struct Maps {
     live: CameraMap,
     profiles: Array<MapData, Shared<Profile>>,
     names: Names,
-    strangers: Array<MapData, u32>,
+    ahead: AheadMap,
     slots: Slots,
     sightings: SightingMap,
     /// Those that were seen before these maps were made.
@@ -114,7 +115,7 @@ impl Maps {
             live: open(generation, LIVE)?,
             profiles: open(generation, names::PROFILES)?,
             names: Names(open(generation, names::NAMES)?),
-            strangers: open(generation, names::STRANGERS)?,
+            ahead: AheadMap(open(generation, names::AHEAD)?),
             slots: Slots::open(generation)?,
             sightings: open(generation, names::SIGHTINGS)?,
             seen: open(generation, names::SEEN)?,
@@ -139,7 +140,7 @@ impl Maps {
             live: pinned(new_camera_map(max_cameras)?, generation, LIVE)?,
             profiles: take(object, names::PROFILES)?,
             names: Names(take(object, names::NAMES)?),
-            strangers: take(object, names::STRANGERS)?,
+            ahead: AheadMap(take(object, names::AHEAD_SECTION)?),
             slots: Slots::take(object, slots(max_cameras), generation)?,
             sightings: take(object, names::SIGHTINGS)?,
             seen: pinned(seen, generation, names::SEEN)?,
@@ -193,8 +194,13 @@ impl Maps {
             profiles.insert(index, CompiledProfile { table: *table, names });
             ControlFlow::Continue(())
         })?;
-        let strangers = self.strangers.get(&0, 0).tried(|| "reading what is looked for".into())?;
-        Ok(Observed { cameras: self.cameras()?, strangers: strangers != 0, profiles })
+        let (ahead, cameras) = (self.ahead.get()?, self.cameras()?);
+        Ok(Observed {
+            hidden: !covers(&ahead, cameras.keys().copied()),
+            strangers: ahead.looks_for(look_for::STRANGERS),
+            cameras,
+            profiles,
+        })
     }
 
     /// The cameras in the live map, and what stands there for unknown sources.
@@ -213,6 +219,7 @@ impl Maps {
 
     /// Has the programs look at the live map, whatever they were made to look at.
     pub fn restore(&mut self) -> Result<()> {
+        self.ahead.cover(self.cameras()?.into_keys())?;
         self.point_to_live()
     }
 
@@ -236,12 +243,30 @@ impl Maps {
     /// Opens the camera of a slot for a time from now, or closes it.
     pub fn open_slot(&mut self, slot: u32, time: Option<Duration>) -> Result<()> {
         let deadline = time.map_or(0, |time| (since_boot() + time).as_nanos());
-        self.slots.set_deadline(slot, u64::try_from(deadline).unwrap_or(u64::MAX))
+        self.set_deadline(slot, u64::try_from(deadline).unwrap_or(u64::MAX))?;
+        if deadline == 0 { self.forget_deadlines() } else { Ok(()) }
+    }
+
+    /// Has programs look for deadlines no longer if no camera has one that is still to come.
+    fn forget_deadlines(&mut self) -> Result<()> {
+        let look = self.ahead.get()?.looks_for(look_for::OPENED);
+        if !look || !self.all_opened(&self.slots_in_use()?)?.is_empty() {
+            return Ok(());
+        }
+        self.ahead.look_for(look_for::OPENED, false)
     }
 
     /// What there is by slot.
     pub(super) const fn slots(&mut self) -> &mut Slots {
         &mut self.slots
+    }
+
+    /// Sets until when the camera of a slot is opened, in nanoseconds since boot.
+    pub(super) fn set_deadline(&mut self, slot: u32, deadline: u64) -> Result<()> {
+        if deadline != 0 {
+            self.ahead.look_for(look_for::OPENED, true)?;
+        }
+        self.slots.set_deadline(slot, deadline)
     }
 
     /// The unknown sources that were seen last.
@@ -320,6 +345,11 @@ impl Maps {
     /// Writes what has to be written. See [`Changes`] for the order and what it is worth.
     pub fn apply(&mut self, changes: &Changes) -> Result<()> {
         self.write_profiles(&changes.profiles)?;
+        let subjects = changes.replace.iter().flatten().chain(&changes.insert).map(|entry| entry.0);
+        self.ahead.cover(subjects.clone())?;
+        if changes.reveal {
+            self.ahead.cover(self.cameras()?.into_keys())?;
+        }
         if changes.look_for_strangers {
             self.look_for_strangers(true)?;
         }
@@ -331,6 +361,9 @@ impl Maps {
             self.slots.clear(&slots)?;
         }
         insert(&self.live, &changes.insert)?;
+        if changes.replace.is_some() {
+            self.ahead.cover_only(subjects)?;
+        }
         if changes.ignore_strangers {
             self.look_for_strangers(false)?;
         }
@@ -355,7 +388,7 @@ impl Maps {
     /// Has programs look for entries of unknown sources, or not. Putting the live map in its own
     /// place waits until no program runs that may not have seen the change.
     fn look_for_strangers(&mut self, look: bool) -> Result<()> {
-        self.strangers.set(0, u32::from(look), 0).tried(|| "writing what is looked for".into())?;
+        self.ahead.look_for(look_for::STRANGERS, look)?;
         self.point_to_live()
     }
 

@@ -20,6 +20,7 @@
 //!   and `routes` what `init` does,
 //! - [`runner`] runs single frames through the programs without an interface.
 
+mod ahead;
 mod batch;
 pub mod canary;
 pub mod capture;

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::{
     error::{KernelError, Result, Tried as _},
+    links::NAMES,
     maps::slots,
     root::{self, Generation, remove_file},
     ticks,
@@ -25,12 +26,11 @@ pub fn bytes() -> &'static [u8] {
 }
 
 /// The maps that the programs name and that outlive the process.
-const PINNED_MAPS: [&str; 14] = [
+const PINNED_MAPS: [&str; 13] = [
     names::STATE,
     names::CAMERAS,
     names::PROFILES,
     names::NAMES,
-    names::STRANGERS,
     names::DEADLINES,
     names::COUNTERS,
     names::SIGHTINGS,
@@ -45,8 +45,8 @@ const PINNED_MAPS: [&str; 14] = [
 /// The programs, loaded.
 pub(crate) struct Object {
     ebpf: Ebpf,
-    /// Which of the two XDP programs this kernel took.
-    xdp: &'static str,
+    /// The names of those that this kernel took.
+    names: Vec<&'static str>,
 }
 
 /// How much the maps hold.
@@ -95,12 +95,25 @@ impl Object {
             for name in PINNED_MAPS {
                 loader.map_pin_path(name, generation.map(name));
             }
+            loader.map_pin_path(names::AHEAD_SECTION, generation.map(names::AHEAD));
         }
         let mut ebpf = loader.load(OBJECT).tried(|| "making the maps".into())?;
-        load_tc(&mut ebpf, names::OUTBOUND_TC)?;
-        load_tc(&mut ebpf, names::INBOUND_TC)?;
-        let xdp = load_xdp(&mut ebpf)?;
-        Ok(Self { ebpf, xdp })
+        let mut names = NAMES.to_vec();
+        for name in NAMES {
+            match load(&mut ebpf, name) {
+                Err(error) if name == names::OUTBOUND_XDP_FRAGS && is_einval(&error) => {
+                    names.retain(|other| *other != name);
+                }
+                loaded => loaded.map_err(|error| refused(name, &error))?,
+            }
+        }
+        Ok(Self { ebpf, names })
+    }
+
+    /// The names of the programs that this kernel took: all but, before 5.18,
+    /// [`OUTBOUND_XDP_FRAGS`](names::OUTBOUND_XDP_FRAGS).
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.names.clone()
     }
 
     /// The TC program of a name.
@@ -108,44 +121,34 @@ impl Object {
         tc(&mut self.ebpf, name)
     }
 
-    /// The XDP program that this kernel took.
-    pub(crate) fn xdp(&mut self) -> Result<&mut Xdp> {
-        xdp(&mut self.ebpf, self.xdp)
+    /// The XDP program of a name.
+    pub(crate) fn xdp(&mut self, name: &str) -> Result<&mut Xdp> {
+        xdp(&mut self.ebpf, name)
     }
 
-    /// Pins a program. The one at XDP is called the same, whichever of the two this kernel took.
+    /// Pins a program.
     pub(crate) fn pin(&mut self, name: &str, pin: &Path) -> Result<()> {
         // Left by a process that did not live to attach it.
         remove_file(pin)?;
-        let pinned = match name {
-            names::OUTBOUND_XDP => self.xdp()?.pin(pin),
-            _ => self.tc(name)?.pin(pin),
-        };
+        let pinned = if is_xdp(name) { self.xdp(name)?.pin(pin) } else { self.tc(name)?.pin(pin) };
         pinned.tried(|| format!("pinning {}", pin.display()))?;
         root::give_to_owner(pin)
     }
 
-    /// What the kernel says of a program, by the same name.
+    /// What the kernel says of a program.
     pub(crate) fn info(&mut self, name: &str) -> Result<ProgramInfo> {
-        let info = match name {
-            names::OUTBOUND_XDP => self.xdp()?.info(),
-            _ => self.tc(name)?.info(),
-        };
+        let info = if is_xdp(name) { self.xdp(name)?.info() } else { self.tc(name)?.info() };
         info.tried(|| format!("reading program {name}"))
     }
 
     /// What the verifier made of each program: its name and how many instructions it followed
     /// (kernel 5.16; none before).
     pub(crate) fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
-        let what = || "reading what the verifier did".into();
-        let mut verified = Vec::new();
-        for name in [names::OUTBOUND_TC, names::INBOUND_TC] {
-            let info = self.tc(name)?.info().tried(what)?;
-            verified.push((name, info.verified_instruction_count()));
-        }
-        let info = self.xdp()?.info().tried(what)?;
-        verified.push((self.xdp, info.verified_instruction_count()));
-        Ok(verified)
+        let verified = self.names().into_iter().map(|name| {
+            let info = self.info(name)?;
+            Ok((name, info.verified_instruction_count()))
+        });
+        verified.collect()
     }
 
     /// Whether the kernel made machine code of the programs.
@@ -160,24 +163,24 @@ impl Object {
     }
 }
 
-fn load_tc(ebpf: &mut Ebpf, name: &str) -> Result<()> {
-    tc(ebpf, name)?.load().map_err(|error| refused(name, &error))
+fn load(ebpf: &mut Ebpf, name: &str) -> std::result::Result<(), ProgramError> {
+    match ebpf.program_mut(name) {
+        Some(Program::Xdp(program)) => program.load(),
+        Some(Program::SchedClassifier(program)) => program.load(),
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
 }
 
-/// Loads the XDP program for several buffers, or on a kernel before 5.18, which refuses it with a
-/// bare EINVAL, the one for a single buffer.
-fn load_xdp(ebpf: &mut Ebpf) -> Result<&'static str> {
-    let several = names::OUTBOUND_XDP_FRAGS;
-    let loaded = xdp(ebpf, several)?.load();
-    if let Err(ProgramError::LoadError { io_error, .. }) = &loaded
-        && io_error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
-    {
-        let one = names::OUTBOUND_XDP;
-        xdp(ebpf, one)?.load().map_err(|error| refused(one, &error))?;
-        return Ok(one);
-    }
-    loaded.map_err(|error| refused(several, &error))?;
-    Ok(several)
+/// Whether a kernel refused a program without saying more: one before 5.18 that for frames in several
+/// buffers.
+fn is_einval(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::LoadError { io_error, .. }
+        if io_error.raw_os_error() == Some(Errno::INVAL.raw_os_error()))
+}
+
+/// Whether a program is one for XDP, by its name.
+pub(super) fn is_xdp(name: &str) -> bool {
+    matches!(name, names::OUTBOUND_XDP | names::OUTBOUND_XDP_FRAGS)
 }
 
 fn tc<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {

@@ -127,7 +127,7 @@ impl Runner {
     /// can be told a length beyond the bytes.
     pub fn run(&mut self, program: Program, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
         let outcome = match program {
-            Program::OutboundXdp => run_xdp(self.object.xdp()?, bytes)?,
+            Program::OutboundXdp => run_xdp(self.object.xdp(names::OUTBOUND_XDP)?, bytes)?,
             Program::OutboundTc => run_tc(self.object.tc(names::OUTBOUND_TC)?, bytes, wire_len)?,
             Program::InboundTc => run_tc(self.object.tc(names::INBOUND_TC)?, bytes, wire_len)?,
         };

@@ -1,11 +1,11 @@
 //! What there is by slot: counters, until when the fence is open, and when cameras last sent something.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use aya::maps::MapError;
 use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{Camera, CameraCounters, SPARE_SLOTS, Subject, names},
+    abi::{CameraCounters, SPARE_SLOTS, Subject, names},
     limits::MAX_CAMERAS,
 };
 use rustix::io::Errno;
@@ -171,10 +171,10 @@ pub struct SlotsInUse(Vec<Option<Subject>>);
 
 impl SlotsInUse {
     /// Those of some cameras, and of what stands for unknown sources.
-    pub fn of(cameras: &BTreeMap<Subject, Camera>) -> Self {
+    pub fn of(used: impl IntoIterator<Item = (Subject, u32)>) -> Self {
         let mut slots = Self(Vec::new());
-        for (subject, camera) in cameras {
-            slots.add(*subject, camera.slot);
+        for (subject, slot) in used {
+            slots.add(subject, slot);
         }
         slots
     }

@@ -1,25 +1,22 @@
 //! From a configuration to what the maps should hold.
 
 mod names;
+mod zones;
 
 use std::collections::BTreeMap;
 
 use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{CANARY, Camera, NameRule, Prefix4, Prefix6, Profile, Service, Subject},
+    abi::{CANARY, Camera, NameRule, Prefix4, Prefix6, Profile, Subject},
     limits::{MAX_ALLOWANCES, MAX_BOUND, MAX_LOCAL_PREFIXES, MAX_STRANGER_PORTS},
     mac::Mac,
     tables::Tables,
-    wire::{
-        Parsed,
-        dns::Name,
-        extension::{Family, Protocol as Number},
-    },
+    wire::{Parsed, dns::Name},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use thiserror::Error;
 
-use crate::config::{self, Allowance, Config, Dns, Guard, Mode, Protocol, Unknown};
+use crate::config::{self, Config, Dns, Guard, Mode, Unknown};
 
 /// What a configuration meets on a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -186,6 +183,7 @@ fn with_profile(profile: usize, flags: u32) -> Camera {
         slot: 0,
         profile,
         flags,
+        pad: 0,
         zero: 0,
         bound4: [Prefix4::NOTHING; MAX_BOUND],
         bound6: [Prefix6::NOTHING; MAX_BOUND],
@@ -203,13 +201,12 @@ fn compile_profile(
     let mut table = Profile::zeroed();
     table.written = Profile::WRITTEN;
     table.guards = guards(profile);
-    write_local(&mut table, profile, on_link)?;
+    let local = write_local(&mut table, profile, on_link)?;
     // The configuration keeps to the limit.
-    for (index, allowance) in profile.allow.iter().take(MAX_ALLOWANCES).enumerate() {
-        (table.to4[index], table.to6[index]) = destination(allowance.to);
-        table.services[index] = service(allowance);
-        table.allow_len += 1;
-    }
+    let allow = profile.allow.get(..MAX_ALLOWANCES).unwrap_or(&profile.allow);
+    table.allow_len = u16::try_from(allow.len()).unwrap_or(0);
+    (table.zones4, table.zones6) = zones::zones(&local, allow);
+    table.services = zones::services(allow);
     let names = match &profile.dns {
         Dns::Only(listed) => names::compile(listed),
         Dns::Pass | Dns::Deny => BTreeMap::new(),
@@ -227,44 +224,18 @@ fn guards(profile: &config::Profile) -> u32 {
         | flag(Profile::NO_ROGUE, profile.rogue == Guard::Deny)
 }
 
-fn destination(to: Option<IpNet>) -> (Prefix4, Prefix6) {
-    match to {
-        None => (prefix4(Ipv4Net::default()), prefix6(Ipv6Net::default())),
-        Some(IpNet::V4(prefix)) => (prefix4(prefix), Prefix6::NOTHING),
-        Some(IpNet::V6(prefix)) => (Prefix4::NOTHING, prefix6(prefix)),
-    }
-}
-
-fn service(allowance: &Allowance) -> Service {
-    let mut protocol = [0; 2];
-    protocol[Family::Ipv4 as usize] = number(allowance.protocol, Number::ICMP);
-    protocol[Family::Ipv6 as usize] = number(allowance.protocol, Number::ICMPV6);
-    let (first_port, last_port) =
-        allowance.ports.as_ref().map_or((0, 0), |ports| (*ports.start(), *ports.end()));
-    let has_ports = u16::from(allowance.ports.is_some());
-    Service { protocol, has_ports, first_port, last_port }
-}
-
-const fn number(protocol: Protocol, icmp: Number) -> u8 {
-    match protocol {
-        Protocol::Tcp => Number::TCP.0,
-        Protocol::Udp => Number::UDP.0,
-        Protocol::Icmp => icmp.0,
-        Protocol::Number(number) => number,
-    }
-}
-
+/// Writes the local networks, and returns them.
 fn write_local(
     table: &mut Profile,
     profile: &config::Profile,
     on_link: &[IpNet],
-) -> Result<(), CompileError> {
+) -> Result<Vec<IpNet>, CompileError> {
     let auto = if profile.local.auto { on_link } else { &[] };
     // Aggregation drops duplicates and prefixes inside others: a shorter list is a faster one.
     let prefixes = IpNet::aggregate(&[&profile.local.prefixes, auto].concat());
     let (mut len4, mut len6) = (0, 0);
-    for prefix in prefixes {
-        match prefix {
+    for prefix in &prefixes {
+        match *prefix {
             IpNet::V4(prefix) => {
                 if let Some(place) = table.local4.get_mut(len4) {
                     *place = prefix4(prefix);
@@ -281,7 +252,7 @@ fn write_local(
     }
     table.local4_len = checked_len(profile, "IPv4", len4)?;
     table.local6_len = checked_len(profile, "IPv6", len6)?;
-    Ok(())
+    Ok(prefixes)
 }
 
 fn checked_len(

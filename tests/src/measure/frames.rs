@@ -54,10 +54,9 @@ pub fn camera(number: usize) -> Mac {
 
 /// A station of a number that is no camera: each of another vendor.
 pub fn bystander(number: usize) -> Mac {
-    // Fibonacci hashing: spread over all addresses, and the same in each run.
-    let spread = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // The same in each run.
     let mut octets = [0; 6];
-    octets.copy_from_slice(&spread.to_be_bytes()[..6]);
+    fastrand::Rng::with_seed(number as u64).fill(&mut octets);
     // A source is no group.
     octets[0] &= !1;
     Mac(octets)

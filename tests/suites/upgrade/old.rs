@@ -24,7 +24,7 @@ use camfence::{
     kernel::clock::since_boot,
     policy::compile::{CompiledPolicy, Surroundings, compile},
 };
-use camfence_common::abi::Subject;
+use camfence_common::abi::{Camera, Subject};
 use camfence_tests::Mac;
 
 use crate::fixture::{Attachment, Fence};
@@ -40,6 +40,8 @@ pub(crate) struct Version {
     generations: bool,
     /// Whether it has a ledger.
     ledger: bool,
+    /// Whether it notes when cameras were seen.
+    last_seen: bool,
 }
 
 pub(crate) const ABI_2: Version = Version {
@@ -48,6 +50,7 @@ pub(crate) const ABI_2: Version = Version {
     spare_slots: 128,
     generations: false,
     ledger: false,
+    last_seen: false,
 };
 
 pub(crate) const ABI_3: Version = Version {
@@ -56,6 +59,7 @@ pub(crate) const ABI_3: Version = Version {
     spare_slots: 129,
     generations: true,
     ledger: false,
+    last_seen: false,
 };
 
 pub(crate) const ABI_4: Version = Version {
@@ -64,6 +68,16 @@ pub(crate) const ABI_4: Version = Version {
     spare_slots: 129,
     generations: true,
     ledger: true,
+    last_seen: false,
+};
+
+pub(crate) const ABI_5: Version = Version {
+    abi: 5,
+    object: include_bytes!("../../fixtures/abi5.bpf.o"),
+    spare_slots: 129,
+    generations: true,
+    ledger: true,
+    last_seen: true,
 };
 
 const MAX_CAMERAS: u32 = 1_024;
@@ -71,6 +85,7 @@ const MAX_SIGHTINGS: u32 = 1_024;
 const MAPS: [&str; 8] =
     ["STATE", "CAMERAS", "PROFILES", "NAMES", "STRANGERS", "DEADLINES", "COUNTERS", "SIGHTINGS"];
 const LEDGER_MAPS: [&str; 3] = ["LEDGER", "RECENT", "FLUSHED"];
+const LAST_SEEN_MAPS: [&str; 3] = ["LAST_SEEN", "EVENTS", "TOLD"];
 const LEDGER_ENTRIES: u32 = 16_384;
 const HOSTS: [&str; 4] = ["driveway", "garage", "nvr", "gw"];
 /// Slots begin somewhere else than a new fence's.
@@ -82,6 +97,7 @@ type CarriedMap = HashMap<MapData, u32, [u8; 2 * 18 * 16]>;
 type SeenMap = HashMap<MapData, [u8; 12], [u8; 32]>;
 type KeptMap = HashMap<MapData, [u8; 32], [u8; 32]>;
 type MissedMap = HashMap<MapData, u32, [u8; 40]>;
+type LastCarriedMap = HashMap<MapData, u32, u64>;
 const PROFILE: usize = 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8;
 
 impl Version {
@@ -112,8 +128,12 @@ pub(crate) fn stand(
     let mut loader = EbpfLoader::new();
     loader.map_max_entries("COUNTERS", version.slots());
     loader.map_max_entries("DEADLINES", version.slots());
+    if version.last_seen {
+        loader.map_max_entries("LAST_SEEN", version.slots());
+    }
     let ledger = if version.ledger { &LEDGER_MAPS[..] } else { &[] };
-    for name in MAPS.iter().chain(ledger) {
+    let last_seen = if version.last_seen { &LAST_SEEN_MAPS[..] } else { &[] };
+    for name in MAPS.iter().chain(ledger).chain(last_seen) {
         loader.map_pin_path(name, maps.join(name));
     }
     let mut object = loader.load(version.object)?;
@@ -174,10 +194,9 @@ fn write(
     let mut deadlines: Array<_, u64> =
         Array::try_from(object.map_mut("DEADLINES").context("DEADLINES")?)?;
     for ((subject, camera), slot) in policy.cameras.iter().zip(FIRST_SLOT..) {
-        let camera = camfence_common::abi::Camera { slot, ..*camera };
+        let camera = Camera { slot, ..*camera };
         let key: [u8; 8] = bytes_of(&subject.key()).try_into()?;
-        let value: [u8; 176] = bytes_of(&camera).try_into()?;
-        live.insert(key, value, 0)?;
+        live.insert(key, value(&camera)?, 0)?;
         if *subject == Subject::Camera(camfence_common::mac::Mac(opened.0)) {
             let until = since_boot() + Duration::from_secs(seconds);
             deadlines.set(slot, u64::try_from(until.as_nanos())?, 0)?;
@@ -195,9 +214,19 @@ fn write(
         KeptMap::create(LEDGER_ENTRIES, 1)?.pin(maps.join("KEPT"))?;
         MissedMap::create(1, 1)?.pin(maps.join("MISSED"))?;
     }
+    if version.last_seen {
+        LastCarriedMap::create(version.slots(), 1)?.pin(maps.join("LAST_CARRIED"))?;
+    }
     let mut state: Array<_, [u32; 2]> = Array::try_from(object.map_mut("STATE").context("STATE")?)?;
     state.set(0, [version.abi, MAX_CAMERAS], 0)?;
     Ok(())
+}
+
+/// A camera as versions up to ABI 5 have it: without the zero behind its flags.
+fn value(camera: &Camera) -> Result<[u8; 176]> {
+    let bytes = bytes_of(camera);
+    let at = mem::offset_of!(Camera, zero);
+    Ok([&bytes[..at], &bytes[at + 8..]].concat().as_slice().try_into()?)
 }
 
 fn attach(object: &mut Ebpf, attachment: Attachment, port: &str, links: &Path) -> Result<()> {

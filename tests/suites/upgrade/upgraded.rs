@@ -15,6 +15,7 @@ over_every_attachment!(
     an_upgrade_from_abi_2_loses_nothing,
     an_upgrade_from_abi_3_loses_nothing,
     an_upgrade_from_abi_4_loses_nothing,
+    an_upgrade_from_abi_5_loses_nothing,
     an_upgrade_from_an_unknown_abi_opens_nothing,
 );
 
@@ -32,6 +33,10 @@ fn an_upgrade_from_abi_4_loses_nothing(attachment: Attachment) -> Result<()> {
     an_upgrade_loses_nothing(old::ABI_4, attachment)
 }
 
+fn an_upgrade_from_abi_5_loses_nothing(attachment: Attachment) -> Result<()> {
+    an_upgrade_loses_nothing(old::ABI_5, attachment)
+}
+
 fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Result<()> {
     const SECONDS: u64 = 600;
     let home = Home::new(attachment)?;
@@ -42,7 +47,7 @@ fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Re
     for verb in [&["status"][..], &["open", "driveway", "--for", "1m"], &["remove", "attic"]] {
         let outcome = fence.camfence.run(verb)?;
         ensure!(outcome.code == Some(1), "{outcome:?}");
-        let abi = format!("(ABI {}, this one has 5)", version.abi);
+        let abi = format!("(ABI {}, this one has 6)", version.abi);
         ensure!(outcome.stderr.contains(&abi), "{outcome:?}");
         ensure!(outcome.stderr.contains("run `camfence up`"), "{outcome:?}");
     }
@@ -52,7 +57,7 @@ fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Re
     assert_eq!(summary, nothing);
     load.check_wires()?;
     load.check_counters(&fence)?;
-    if version.abi == old::ABI_4.abi {
+    if version.abi >= old::ABI_4.abi {
         load.check_ledger(&fence)?;
     }
     let (left, gone) = (open_seconds(&fence, CAM3)?, start.elapsed().as_secs());

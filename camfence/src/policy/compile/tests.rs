@@ -1,9 +1,13 @@
 use std::{net::IpAddr, path::Path};
 
-use camfence_common::verifier::Unknown as Forgotten;
+use camfence_common::{
+    tables::{Allowed, Carried},
+    verifier::Unknown as Forgotten,
+};
 use proptest::{collection, prelude::*};
 
 use super::*;
+use crate::config::{Allowance, Protocol};
 
 fn config(text: &str) -> Config {
     Config::parse(Path::new("test.toml"), text).unwrap()
@@ -32,8 +36,8 @@ fn profile(name: &str, prefixes: Vec<IpNet>, auto: bool) -> config::Profile {
 fn is_local(profile: &Profile, address: IpAddr) -> bool {
     let unknown = Forgotten::new(0);
     match address {
-        IpAddr::V4(ip) => profile.is_local4(u32::from_ne_bytes(ip.octets()), unknown),
-        IpAddr::V6(ip) => profile.is_local6(halves(ip.octets()), unknown),
+        IpAddr::V4(ip) => profile.treat4(u32::from_ne_bytes(ip.octets()), unknown).local,
+        IpAddr::V6(ip) => profile.treat6(halves(ip.octets()), unknown).local,
     }
 }
 
@@ -174,18 +178,119 @@ fn allowances_are_compiled_for_both_families() {
     let policy = compiled(EVERYTHING, &[]);
     let table = &policy.profiles[1].table;
     assert_eq!(table.allow_len, 4);
-    let ntp = u32::from_ne_bytes([192, 0, 2, 1]);
-    assert!(table.to4[0].contains(ntp) && !table.to4[0].contains(0));
-    assert_eq!((table.to6[0], table.to4[1]), (Prefix6::NOTHING, Prefix4::NOTHING));
-    assert!(table.to4[2].contains(ntp) && table.to6[2].contains([7, 7]));
-    let service = |index: usize| {
-        let Service { protocol, has_ports, first_port, last_port } = table.services[index];
-        (protocol, has_ports, first_port, last_port)
+    for (peer, (protocol, port), expected) in [
+        ("192.0.2.1", (17, Some(123)), Allowed::Yes),
+        ("192.0.2.1", (17, Some(124)), Allowed::No),
+        ("192.0.2.1", (17, None), Allowed::PortUnknown),
+        ("192.0.2.1", (6, Some(123)), Allowed::No),
+        ("192.0.2.2", (17, Some(123)), Allowed::No),
+        ("192.0.2.2", (6, Some(8010)), Allowed::Yes),
+        ("192.0.2.2", (6, Some(8011)), Allowed::No),
+        ("192.0.2.2", (132, None), Allowed::Yes),
+        ("192.0.2.2", (1, None), Allowed::No),
+        ("2001:db8::1", (58, None), Allowed::Yes),
+        ("2001:db9::1", (58, None), Allowed::No),
+        ("2001:db8::1", (1, None), Allowed::No),
+        ("2001:db8::1", (6, Some(7999)), Allowed::No),
+    ] {
+        let peer = peer.parse().unwrap();
+        assert_eq!(allows(table, peer, protocol, port), expected, "{peer} {protocol} {port:?}");
+    }
+}
+
+/// What the core makes of a packet that is to nowhere local.
+fn allows(table: &Profile, peer: IpAddr, protocol: u8, port: Option<u16>) -> Allowed {
+    let unknown = Forgotten::new(0);
+    let (treatment, column) = match peer {
+        IpAddr::V4(ip) => (table.treat4(u32::from_ne_bytes(ip.octets()), unknown), 0),
+        IpAddr::V6(ip) => (table.treat6(halves(ip.octets()), unknown), 1),
     };
-    assert_eq!(service(0), ([17, 17], 1, 123, 123));
-    assert_eq!(service(1), ([1, 58], 0, 0, 0));
-    assert_eq!(service(2), ([6, 6], 1, 8000, 8010));
-    assert_eq!(service(3), ([132, 132], 0, 0, 0));
+    table.allows(treatment.allowances, Carried { column, protocol, port }, unknown)
+}
+
+/// What the configuration says, read without zones.
+fn as_written(allow: &[Allowance], peer: IpAddr, protocol: u8, port: Option<u16>) -> Allowed {
+    let icmp = if peer.is_ipv4() { 1 } else { 58 };
+    let mut allowed = Allowed::No;
+    for Allowance { protocol: allowance, ports, to, .. } in allow {
+        let number = match allowance {
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+            Protocol::Icmp => icmp,
+            Protocol::Number(number) => *number,
+        };
+        if number != protocol || !to.is_none_or(|net| net.contains(&peer)) {
+            continue;
+        }
+        match (ports, port) {
+            (None, _) => return Allowed::Yes,
+            (Some(ports), Some(port)) if ports.contains(&port) => return Allowed::Yes,
+            (Some(_), None) => allowed = Allowed::PortUnknown,
+            _ => {}
+        }
+    }
+    allowed
+}
+
+/// Networks, addresses and ports that meet often, and those at the ends.
+fn some_net() -> impl Strategy<Value = IpNet> {
+    let v4 = (prop_oneof![Just(0), Just(u32::MAX), 0x0a00_0000..0x0a00_0040_u32], 24..=32_u8);
+    let v6 = (
+        prop_oneof![Just(0), Just(u128::MAX), (0xfd_u128 << 120)..(0xfd_u128 << 120) + 64],
+        122..=128_u8,
+    );
+    prop_oneof![
+        (v4, any::<bool>()).prop_map(|((address, len), all)| {
+            IpNet::new(std::net::Ipv4Addr::from(address).into(), if all { 0 } else { len })
+                .unwrap()
+                .trunc()
+        }),
+        (v6, any::<bool>()).prop_map(|((address, len), all)| {
+            IpNet::new(std::net::Ipv6Addr::from(address).into(), if all { 0 } else { len })
+                .unwrap()
+                .trunc()
+        }),
+    ]
+}
+
+fn some_allowance() -> impl Strategy<Value = Allowance> {
+    let protocol = prop_oneof![
+        Just(Protocol::Tcp),
+        Just(Protocol::Udp),
+        Just(Protocol::Icmp),
+        prop_oneof![Just(1), Just(6), Just(58), Just(132)].prop_map(Protocol::Number),
+    ];
+    let port = || prop_oneof![Just(0), Just(u16::MAX), 50..70_u16];
+    let ports = proptest::option::of((port(), port()).prop_map(|(a, b)| a.min(b)..=a.max(b)));
+    (protocol, ports, proptest::option::of(some_net()))
+        .prop_map(|(protocol, ports, to)| Allowance { text: String::new(), protocol, ports, to })
+}
+
+proptest! {
+    #[test]
+    fn zones_say_what_networks_and_allowances_say(
+        local in collection::vec(some_net(), 0..40),
+        allow in collection::vec(some_allowance(), 0..=64),
+    ) {
+        let mut profile = profile("p", local.clone(), false);
+        profile.allow = allow.clone();
+        let table = table(&profile, &[]).unwrap();
+        let ends = local.iter().copied().chain(allow.iter().filter_map(|allowance| allowance.to));
+        let addresses = ends.flat_map(|net| [net.network(), net.broadcast()]).chain([
+            "0.0.0.0", "10.0.0.31", "10.0.0.64", "255.255.255.255", "::", "fd00::1f", "fd00::40",
+        ].map(|address| address.parse().unwrap()));
+        for address in addresses {
+            let expected = local.iter().any(|net| net.contains(&address));
+            prop_assert_eq!(is_local(&table, address), expected, "{}", address);
+            for protocol in [1, 6, 17, 58, 132, 47] {
+                for port in [None, Some(0), Some(60), Some(u16::MAX)] {
+                    let expected = as_written(&allow, address, protocol, port);
+                    let found = allows(&table, address, protocol, port);
+                    prop_assert!(found == expected || is_local(&table, address), "{} {} {:?}", address, protocol, port);
+                }
+            }
+        }
+    }
 }
 
 #[test]
