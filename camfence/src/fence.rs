@@ -14,6 +14,7 @@ mod told;
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
+use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{CANARY, Camera, CameraCounters, Subject, Tally},
     limits::MAX_SIGHTINGS,
@@ -41,6 +42,7 @@ use crate::{
         netlink::Netlink,
         object::{Object, Options, Room},
         root::{Lock, Root},
+        slots::SlotsInUse,
     },
     policy::{
         compile::{CompileError, CompiledPolicy, Surroundings, compile},
@@ -364,15 +366,15 @@ impl Fence {
         let programs = Programs::open(&self.root, self.tcx)?;
         let links = self.netlink.links().await?;
         let (mut cameras, mut strangers) = (BTreeMap::new(), BTreeMap::new());
-        for (subject, camera) in maps.cameras()? {
-            let live = live_camera(&maps, &camera)?;
+        let entries = maps.cameras()?;
+        for (subject, live) in live_cameras(&maps, &entries)? {
             match subject {
                 Subject::Camera(CANARY) => {}
                 Subject::Camera(mac) => {
                     cameras.insert(mac, live);
                 }
                 Subject::Strangers(ifindex) => {
-                    let sealed = camera.is(Camera::SEALED);
+                    let sealed = entries.get(&subject).is_some_and(|it| it.is(Camera::SEALED));
                     strangers.insert(ifindex, Strangers { sealed, live });
                 }
             }
@@ -551,13 +553,27 @@ fn check_room(maps: Maps, config: &Config) -> Result<Maps> {
     if live == wanted { Ok(maps) } else { Err(KernelError::OtherSize { live, wanted }.into()) }
 }
 
-fn live_camera(maps: &Maps, camera: &Camera) -> Result<LiveCamera> {
-    Ok(LiveCamera {
-        counters: maps.counters(camera.slot)?,
-        mode: if camera.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
-        opened: maps.opened(camera.slot)?,
-        last_seen: maps.last_seen(camera.slot)?,
-    })
+/// What the kernel says of cameras, and of what stands for unknown sources.
+fn live_cameras(
+    maps: &Maps,
+    cameras: &BTreeMap<Subject, Camera>,
+) -> Result<BTreeMap<Subject, LiveCamera>> {
+    let slots = SlotsInUse::of(cameras.iter().map(|(subject, camera)| (*subject, camera.slot)));
+    let (opened, last_seen) = (maps.all_opened(&slots)?, maps.all_last_seen(&slots)?);
+    let live = |(subject, camera): (&Subject, &Camera)| {
+        let live = LiveCamera {
+            counters: CameraCounters::zeroed(),
+            mode: if camera.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
+            opened: opened.get(subject).copied(),
+            last_seen: last_seen.get(subject).copied(),
+        };
+        (*subject, live)
+    };
+    let mut live: BTreeMap<Subject, LiveCamera> = cameras.iter().map(live).collect();
+    maps.count(&slots, |subject, counters| {
+        live.entry(subject).and_modify(|live| live.counters.add(counters));
+    })?;
+    Ok(live)
 }
 
 /// The ports of a configuration as far as they are there: a named interface that is missing has

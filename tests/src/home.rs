@@ -133,10 +133,15 @@ pub fn say(camfence: &Camfence, bytes: &[u8]) -> Result<Value> {
     Ok(serde_json::from_str(&answer)?)
 }
 
-/// What the HTTP server answers, headers included.
+/// What the server of the metrics answers, headers included.
 pub fn get(netns: &Netns, path: &str) -> Result<String> {
-    let mut stream = netns.run(|| TcpStream::connect(METRICS))?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {METRICS}\r\n\r\n").as_bytes())?;
+    get_at(netns, METRICS, path)
+}
+
+/// The same of another HTTP server.
+pub fn get_at(netns: &Netns, server: &str, path: &str) -> Result<String> {
+    let mut stream = netns.run(|| TcpStream::connect(server))?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {server}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

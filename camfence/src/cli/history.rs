@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options, arguments: &Arguments) -> anyhow::Result<Ex
     let width = arguments.by.unwrap_or(Width::suiting(since));
     let reader = past::open(&config)?;
     let fence = options.fence()?;
-    let joined = Joined::new(&reader, || fence.reading().ok())?;
+    let joined = Joined::new(&reader, || fence.reading_of_counters().ok())?;
     let from = Now::awake().since_epoch().saturating_sub(since);
     let counts = joined.counts(width, from, mac)?;
     let report = HistoryReport::new(width, &counts, reader.names()?, &config);

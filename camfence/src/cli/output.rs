@@ -68,9 +68,12 @@ pub(crate) fn table(header: &[&str], right_from: usize, rows: Vec<Vec<String>>) 
     }
 }
 
-/// Whether what is printed may have colours: on a terminal, and unless somebody minds
-/// (<https://no-color.org>).
+/// Whether what is printed may have colours: on a terminal, and unless somebody minds.
 pub(crate) fn is_colored() -> bool {
-    let minds = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !minds
+    io::stdout().is_terminal() && !minds_colors(|name| std::env::var(name).ok())
+}
+
+/// Whether the environment says that somebody minds colours (<https://no-color.org>).
+pub(crate) fn minds_colors(variable: impl Fn(&str) -> Option<String>) -> bool {
+    variable("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -40,7 +40,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{Options, change, ledger, open};
+use super::{Options, change, ledger, open, output};
 
 /// How often the fence is read.
 const EVERY: Duration = Duration::from_secs(1);
@@ -209,14 +209,15 @@ async fn read(fence: &Fence, config: &Config, begun: Instant) -> anyhow::Result<
     })
 }
 
-/// What the terminal has: no colours with `NO_COLOR` (no-color.org), no other characters than ASCII's
-/// but in a locale with UTF-8.
+/// What the terminal has: no colours where somebody minds them, no other characters than ASCII's but in a
+/// locale with UTF-8.
 fn look(variable: impl Fn(&str) -> Option<String>) -> Look {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let is_dumb = set("TERM").is_none_or(|term| term == "dumb");
     let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
     let locale = locale.unwrap_or_default().to_ascii_lowercase().replace('-', "");
-    Look { colours: set("NO_COLOR").is_none() && !is_dumb, unicode: locale.ends_with("utf8") }
+    let colours = !output::minds_colors(&variable) && !is_dumb;
+    Look { colours, unicode: locale.ends_with("utf8") }
 }
 
 /// The key that an event is, if it is one that means something.

@@ -8,6 +8,7 @@ pub mod client;
 mod error;
 mod follow_log;
 mod listen;
+mod memory;
 mod metrics;
 mod notify;
 mod page;
@@ -63,6 +64,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Puts the fence up and serves it until SIGTERM or SIGINT. An error means that it never began to
 /// serve, except for [`DaemonError::Crashed`].
 pub async fn run(fence: Fence, config_path: &Path, root: &Path) -> Result<(), DaemonError> {
+    memory::keep_little();
     let signals = Signals::new().map_err(DaemonError::Signals)?;
     let socket = Socket::bind(root)?;
     let config = Config::load(config_path).map_err(OperationError::Config)?;

@@ -136,14 +136,13 @@ impl page::Source for Source {
             if !config.cameras.iter().any(|camera| camera.mac == mac) {
                 return Ok(None);
             }
-            let (flows, missing) = past::flows(&source.fence, config, mac)?;
+            let (flows, missing) = past::flows(&source.fence, config, mac, MOST_FLOWS)?;
             let networks = source.networks(config);
             let now = Now::awake().since_epoch();
             let last_names = BTreeMap::new();
             let context = Context { config, last_names, networks: &networks, now };
             let selection = Selection { mac: Some(mac), ..Selection::default() };
             let mut ledger = Ledger::new(&flows, &missing, selection, &context);
-            ledger.entries.truncate(MOST_FLOWS);
             source.name(&mut ledger);
             Ok(Some(ledger))
         })

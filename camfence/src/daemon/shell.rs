@@ -20,7 +20,7 @@ use super::{
     error::DaemonError,
     follow_log::FollowLog,
     listen::now_event,
-    notify,
+    memory, notify,
     protocol::{Failure, OpenedSummary, Response, Summary},
     server::Asked,
     state::{Change, Command, Ending, Input, RequestId, State},
@@ -278,6 +278,10 @@ impl Shell {
         let config = Arc::new(config);
         let before = self.live.send_replace(Arc::clone(&config));
         self.tell_live(what, &before, &config);
+        drop(before);
+        if matches!(what, UP | RELOAD) {
+            memory::give_back();
+        }
     }
 
     fn tell_live(&self, what: &str, before: &Config, now: &Config) {
@@ -285,6 +289,9 @@ impl Shell {
             UP => self.told.hub.tell(now_event(Kind::Up)),
             RELOAD => self.told.hub.tell(now_event(Kind::Reloaded)),
             _ => {}
+        }
+        if before.cameras == now.cameras {
+            return;
         }
         for (kind, these, those) in
             [(Kind::CameraAdded, now, before), (Kind::CameraRemoved, before, now)]

@@ -17,6 +17,8 @@ use camfence_common::{
     reason::{Direction, Effect, Reason},
 };
 
+use crate::kernel::ledger::Flows;
+
 /// Most destinations that are told of one second, those with the most frames. The rest is one sum.
 pub const MOST_TOLD: usize = 256;
 
@@ -35,8 +37,8 @@ pub struct Reading {
     pub cameras: BTreeSet<Mac>,
     /// What was dropped; what is zero need not be there. Read before the flows.
     pub counters: BTreeMap<Group, Tally>,
-    /// Flows, at least those that had a frame since the last reading.
-    pub flows: Vec<(FlowKey, Flow)>,
+    /// Flows, at least those that had a frame since the last reading, or [`MOST_FLOWS`] of them.
+    pub flows: Flows,
 }
 
 /// What was dropped between two readings.

@@ -19,7 +19,7 @@ pub struct Reading {
     /// Of two readings with the same, the later has what came after the earlier; with another one
     /// everything began anew.
     pub lineage: String,
-    /// The cameras in the fence, with their counters.
+    /// The cameras in the fence that have counted something, with their counters.
     pub counters: BTreeMap<Mac, CameraCounters>,
     /// The ledger.
     pub ledger: Contents,
@@ -32,30 +32,39 @@ pub struct Reading {
 impl Fence {
     /// Reads everything that was counted.
     pub fn reading(&self) -> Result<Reading> {
+        self.reading_with(|maps| Ok(maps.ledger()?))
+    }
+
+    /// Reads what cameras counted, without the ledger.
+    pub fn reading_of_counters(&self) -> Result<Reading> {
+        self.reading_with(|_| Ok(Contents::default()))
+    }
+
+    fn reading_with(&self, ledger: impl Fn(&Maps) -> Result<Contents>) -> Result<Reading> {
         let mut before = self.root.view()?;
         for _ in 0..READ_AGAIN {
-            let reading = self.reading_once();
+            let reading = self.reading_once(&ledger);
             let after = self.root.view()?;
             if after == before {
                 return reading;
             }
             before = after;
         }
-        self.reading_once()
+        self.reading_once(&ledger)
     }
 
-    fn reading_once(&self) -> Result<Reading> {
+    fn reading_once(&self, ledger: impl Fn(&Maps) -> Result<Contents>) -> Result<Reading> {
         let maps = Maps::open(&self.root)?;
         let lineage = self.root.current()?.and_then(|current| current.lineage());
-        let mut counters = BTreeMap::new();
-        for (subject, camera) in maps.cameras()? {
+        let mut counters = BTreeMap::<Mac, CameraCounters>::new();
+        maps.count(&maps.slots_in_use()?, |subject, new| {
             if let Subject::Camera(mac) = subject
                 && mac != CANARY
             {
-                counters.insert(mac, maps.counters(camera.slot)?);
+                counters.entry(mac).and_modify(|sum| sum.add(new)).or_insert(*new);
             }
-        }
-        let ledger = maps.ledger()?;
+        })?;
+        let ledger = ledger(&maps)?;
         Ok(Reading {
             lineage: lineage.unwrap_or_default(),
             counters,

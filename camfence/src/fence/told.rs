@@ -37,39 +37,50 @@ impl Fence {
         let time = nanos(awake().saturating_sub(BEHIND));
         let maps = Maps::open(&self.root)?;
         let mut reading = Reading { time, ..Reading::default() };
-        for (subject, camera) in maps.cameras()? {
-            let whose = match subject {
-                Subject::Camera(CANARY) => continue,
-                Subject::Camera(mac) => Some(mac),
-                Subject::Strangers(_) => None,
-            };
-            reading.cameras.extend(whose);
-            let counters = maps.counters(camera.slot)?;
+        let slots = maps.slots_in_use()?;
+        reading.cameras = slots.subjects().filter(|it| is_counted(*it)).filter_map(mac).collect();
+        maps.count(&slots, |subject, counters| {
+            if !is_counted(subject) {
+                return;
+            }
             for direction in Direction::ALL {
                 for reason in Reason::ALL.into_iter().filter(|of| of.effect() == Effect::Drop) {
                     let tally = counters.by[direction.index()][reason.index()];
                     if !tally.is_zero() {
-                        reading.counters.entry((whose, direction, reason)).or_default().add(tally);
+                        reading
+                            .counters
+                            .entry((mac(subject), direction, reason))
+                            .or_default()
+                            .add(tally);
                     }
                 }
             }
-        }
+        })?;
         let is_large = maps.room()?.flows as usize > MOST_FLOWS;
         let first = if is_large { time.saturating_sub(nanos(LATELY)) } else { 0 };
-        reading.flows = maps.dropped_flows(since.unwrap_or(first))?;
+        reading.flows = maps.dropped_flows(since.unwrap_or(first), MOST_FLOWS)?;
         Ok((maps.generation().cloned(), reading))
     }
 
     /// The cameras that the fence is open for, each with how long it still is.
     pub fn opened(&self) -> Result<BTreeMap<Mac, Duration>> {
         let maps = Maps::open(&self.root)?;
-        let mut opened = BTreeMap::new();
-        for (subject, camera) in maps.cameras()? {
-            if let (Subject::Camera(mac), Some(left)) = (subject, maps.opened(camera.slot)?) {
-                opened.insert(mac, left);
-            }
-        }
-        Ok(opened)
+        let opened = maps.all_opened(&maps.slots_in_use()?)?.into_iter();
+        let of_camera = |(subject, left)| Some((mac(subject)?, left));
+        Ok(opened.filter_map(of_camera).collect())
+    }
+}
+
+/// Whether somebody's frames are counted there.
+const fn is_counted(subject: Subject) -> bool {
+    !matches!(subject, Subject::Camera(CANARY))
+}
+
+/// Whose they are; none if they are those of unknown sources.
+const fn mac(subject: Subject) -> Option<Mac> {
+    match subject {
+        Subject::Camera(mac) => Some(mac),
+        Subject::Strangers(_) => None,
     }
 }
 

@@ -8,10 +8,12 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use aya::maps::{Array, HashMap, MapData};
+use aya::maps::{HashMap, MapData};
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
-    abi::{ABI, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names},
+    abi::{
+        ABI, Camera, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names,
+    },
     limits::{MAX_BOUND, MAX_SIGHTINGS},
 };
 
@@ -19,11 +21,9 @@ use super::{
     error::{KernelError, Result, Tried as _},
     last_seen::LastSeen,
     ledger::Ledger,
-    maps::{
-        CameraMap, CarriedMap, CounterArray, LIVE, Maps, Shared, SightingMap, abi, cameras_in,
-        carried_in, counters_in, join, open, sightings_in,
-    },
+    maps::{CameraMap, LIVE, Maps, Shared, SightingMap, abi, cameras_in, join, open, sightings_in},
     root::{Generation, Root},
+    slots::{Counters, Deadlines, SlotsInUse, deadlines_in},
 };
 
 /// The maps of ABI 2 are those of ABI 3, but for what was carried over to them, those are the maps of ABI 4,
@@ -53,11 +53,11 @@ type EarlierCameraMap = HashMap<MapData, Shared<Key>, Shared<EarlierCamera>>;
 pub(crate) struct Old {
     /// The slots of cameras, and of what stood for unknown sources.
     slots: BTreeMap<Subject, u32>,
-    deadlines: Array<MapData, u64>,
-    counters: CounterArray,
+    deadlines: Deadlines,
+    counters: Counters,
     sightings: SightingMap,
-    /// What they took over themselves.
-    carried: Option<(CarriedMap, SightingMap)>,
+    /// Those that they took over themselves.
+    seen: Option<SightingMap>,
     ledger: Option<Ledger>,
     last_seen: Option<LastSeen>,
 }
@@ -103,10 +103,10 @@ impl Before {
 impl Old {
     /// The maps of a generation; none if this version does not know their shapes.
     fn open(generation: &Generation, abi: u32) -> Result<Option<Self>> {
-        let carried = match abi {
-            WITHOUT_CARRIED => None,
+        let (counters, seen) = match abi {
+            WITHOUT_CARRIED => (Counters::open_alone(generation)?, None),
             WITHOUT_LEDGER | WITHOUT_LAST_SEEN | WITHOUT_FILTER | ABI => {
-                Some((open(generation, names::CARRIED)?, open(generation, names::SEEN)?))
+                (Counters::open(generation)?, Some(open(generation, names::SEEN)?))
             }
             _ => return Ok(None),
         };
@@ -116,9 +116,9 @@ impl Old {
         Ok(Some(Self {
             slots: slots(generation, abi)?,
             deadlines: open(generation, names::DEADLINES)?,
-            counters: open(generation, names::COUNTERS)?,
+            counters,
             sightings: open(generation, names::SIGHTINGS)?,
-            carried,
+            seen,
             ledger,
             last_seen,
         }))
@@ -126,11 +126,11 @@ impl Old {
 
     /// Copies until when cameras are opened.
     pub(crate) fn copy_deadlines(&self, to: &mut Maps) -> Result<()> {
+        let deadlines = deadlines_in(&self.deadlines, self.slots_in_use().len())?;
         for (subject, camera) in to.cameras()? {
-            if let Some(slot) = self.slots.get(&subject) {
-                let deadline = self.deadlines.get(slot, 0);
-                let deadline = deadline.tried(|| format!("reading the deadline of slot {slot}"))?;
-                to.set_deadline(camera.slot, deadline)?;
+            let deadline = self.slot(subject).and_then(|slot| deadlines.get(slot as usize));
+            if let Some(deadline) = deadline.filter(|deadline| **deadline != 0) {
+                to.set_deadline(camera.slot, *deadline)?;
             }
         }
         Ok(())
@@ -139,32 +139,49 @@ impl Old {
     /// Sets what was counted and seen. Only when no program works on the old maps any more, and
     /// none of the cameras has changed in the new ones.
     pub(crate) fn carry_counts(&self, to: &mut Maps) -> Result<()> {
-        for (subject, camera) in to.cameras()? {
-            if let Some(slot) = self.slots.get(&subject) {
-                to.set_carried(camera.slot, &self.counters(*slot)?)?;
-                if let Some(last_seen) = &self.last_seen {
-                    to.set_last_seen(camera.slot, last_seen.get(*slot)?)?;
-                }
-            }
-        }
+        let cameras = to.cameras()?;
+        to.slots().carry_counters(&self.counters(&cameras)?)?;
+        to.slots().carry_last_seen(&self.last_seen(&cameras)?)?;
         for (key, sighting) in self.sightings()? {
             to.set_seen(key, sighting)?;
         }
         self.ledger.as_ref().map_or(Ok(()), |ledger| to.keep_ledger(ledger.read()?))
     }
 
-    fn counters(&self, slot: u32) -> Result<CameraCounters> {
-        let mut sum = counters_in(&self.counters, slot)?;
-        if let Some((carried, _)) = &self.carried {
-            sum.add(&carried_in(carried, slot)?);
-        }
-        Ok(sum)
+    fn slots_in_use(&self) -> SlotsInUse {
+        SlotsInUse::of(self.slots.iter().map(|(subject, slot)| (*subject, *slot)))
+    }
+
+    fn slot(&self, subject: Subject) -> Option<u32> {
+        self.slots.get(&subject).copied()
+    }
+
+    /// The counters, by the slots that cameras have in new maps.
+    fn counters(&self, new: &BTreeMap<Subject, Camera>) -> Result<Vec<(u32, CameraCounters)>> {
+        let mut sums = BTreeMap::<u32, CameraCounters>::new();
+        self.counters.for_each(&self.slots_in_use(), |subject, counters| {
+            if let Some(camera) = new.get(&subject) {
+                sums.entry(camera.slot).and_modify(|sum| sum.add(counters)).or_insert(*counters);
+            }
+        })?;
+        Ok(sums.into_iter().collect())
+    }
+
+    /// When cameras were last seen, by the slots that they have in new maps.
+    fn last_seen(&self, new: &BTreeMap<Subject, Camera>) -> Result<Vec<(u32, u64)>> {
+        let Some(last_seen) = &self.last_seen else { return Ok(Vec::new()) };
+        let times = last_seen.all(self.slots_in_use().len())?;
+        let carried = new.iter().filter_map(|(subject, camera)| {
+            let time = times.get(self.slot(*subject)? as usize)?;
+            (*time != 0).then_some((camera.slot, *time))
+        });
+        Ok(carried.collect())
     }
 
     /// The unknown sources that were seen last, as many as are remembered.
     fn sightings(&self) -> Result<Vec<(SightingKey, Sighting)>> {
         let mut sightings = sightings_in(&self.sightings)?;
-        if let Some((_, seen)) = &self.carried {
+        if let Some(seen) = &self.seen {
             join(&mut sightings, sightings_in(seen)?);
         }
         let mut sightings: Vec<_> = sightings.into_iter().collect();

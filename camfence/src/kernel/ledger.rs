@@ -4,12 +4,11 @@
 //! another takes the place. So a flow is in one place for each CPU, in the map, and in what was
 //! there before these maps were made; what was counted of it is the sum.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap, HashSet},
-};
+mod flows;
 
-use aya::maps::{HashMap as BpfHashMap, MapData, MapError, PerCpuArray};
+use std::{cmp::Reverse, collections::HashSet};
+
+use aya::maps::{HashMap as BpfHashMap, MapData, MapError};
 use camfence_common::{
     abi::{Tally, names},
     flow::{Flow, FlowKey, Flushed, Missing, RECENT_FLOWS, Recent},
@@ -17,12 +16,17 @@ use camfence_common::{
 };
 
 use super::{
-    batch::{self, SharedMap},
+    batch::{
+        self, SharedMap,
+        array::{self, PerCpu},
+    },
     error::{Result, Tried as _},
     maps::{NO_PREALLOC, Shared, open, pinned, take},
     object::Object,
     root::Generation,
 };
+
+pub use flows::{Flows, Iter};
 
 /// How many times it is looked again because places were taken meanwhile.
 const READ_AGAIN: usize = 3;
@@ -31,16 +35,12 @@ const READ_AGAIN: usize = 3;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
     /// The flows.
-    pub flows: BTreeMap<FlowKey, Flow>,
+    pub flows: Flows,
     /// What it does not have any more.
     pub missing: Missing,
 }
 
 impl Contents {
-    fn add(&mut self, key: FlowKey, flow: Flow) {
-        self.flows.entry(key).and_modify(|known| known.join(&flow)).or_insert(flow);
-    }
-
     /// Leaves as many flows as there is room for, those seen last.
     fn shorten(&mut self, room: usize) {
         let mut flows: Vec<_> = std::mem::take(&mut self.flows).into_iter().collect();
@@ -55,8 +55,8 @@ impl Contents {
 /// The maps.
 pub(super) struct Ledger {
     flows: SharedMap<FlowKey, Flow>,
-    recent: PerCpuArray<MapData, Shared<Recent>>,
-    flushed: PerCpuArray<MapData, Shared<Flushed>>,
+    recent: PerCpu<Recent>,
+    flushed: PerCpu<Flushed>,
     /// What was there, and what was missing, before these maps were made.
     kept: SharedMap<FlowKey, Flow>,
     missed: BpfHashMap<MapData, u32, Shared<Missing>>,
@@ -105,42 +105,34 @@ impl Ledger {
     /// What the maps hold. Exact if no program runs. Otherwise what is put from a place into the map
     /// of flows while both are read may be missing, but nothing is there twice.
     pub(super) fn read(&self) -> Result<Contents> {
-        let before = self.recent()?;
+        let mut recent = self.recent()?;
         let mut reading = self.read_once()?;
-        let mut changed = !is_same(&before, &reading.recent);
         for _ in 1..READ_AGAIN {
-            if !changed {
+            if is_same(&recent, &reading.recent) {
                 break;
             }
-            let again = self.read_once()?;
-            changed = !is_same(&reading.recent, &again.recent);
-            reading = again;
+            // There can be very many: none is kept while they are read again.
+            recent = reading.recent;
+            drop(reading.entries);
+            reading = self.read_once()?;
         }
-        let Reading { flushed, entries, recent } = reading;
-        let mut contents = Contents { missing: missing(&flushed, &entries), ..Contents::default() };
-        for (key, flow) in entries.into_iter().chain(batch::entries(&self.kept, "the kept flows")?)
-        {
-            contents.add(key, flow);
-        }
-        for recent in recent.iter().filter(|recent| is_taken(recent)) {
-            contents.add(recent.key, recent.flow);
-        }
-        contents.missing.add(&self.missed()?);
-        Ok(contents)
+        let Reading { flushed, mut entries, recent } = reading;
+        let mut missing = missing(&flushed, &entries);
+        missing.add(&self.missed()?);
+        entries.extend(batch::entries(&self.kept, "the kept flows")?);
+        let taken = recent.iter().filter(|recent| is_taken(recent));
+        entries.extend(taken.map(|recent| (recent.key, recent.flow)));
+        Ok(Contents { flows: entries.into_iter().collect(), missing })
     }
 
-    /// The flows that are dropped and had a frame since a time, and some others; without what was there
-    /// before these maps were made. What is put from a place into the map while both are read may be
-    /// missing.
-    pub(super) fn dropped(&self, since: u64) -> Result<Vec<(FlowKey, Flow)>> {
+    /// The flows that are dropped and had a frame since a time, and some others; of very many, so many
+    /// that were seen last. Without what was there before these maps were made. What is put from a place
+    /// into the map while both are read may be missing.
+    pub(super) fn dropped(&self, since: u64, most: usize) -> Result<Flows> {
         let mut recent = self.recent()?;
         let mut flows = Vec::new();
         for _ in 0..READ_AGAIN {
-            let keys: HashSet<FlowKey> = recent.iter().map(|recent| recent.key).collect();
-            let is_wanted = |(key, flow): &(FlowKey, Flow)| {
-                is_dropped(key) && (flow.last >= since || keys.contains(key))
-            };
-            flows = batch::entries_where(&self.flows, "the flows", is_wanted)?;
+            flows = self.dropped_once(since, most, &recent)?;
             let after = self.recent()?;
             let changed = !is_same(&recent, &after);
             recent = after;
@@ -148,13 +140,29 @@ impl Ledger {
                 break;
             }
         }
-        let mut joined: HashMap<FlowKey, Flow> = flows.into_iter().collect();
         let is_meant = |recent: &&Recent| is_taken(recent) && is_dropped(&recent.key);
-        for recent in recent.iter().filter(is_meant) {
-            let join = |known: &mut Flow| known.join(&recent.flow);
-            joined.entry(recent.key).and_modify(join).or_insert(recent.flow);
-        }
-        Ok(joined.into_iter().collect())
+        flows.extend(recent.iter().filter(is_meant).map(|recent| (recent.key, recent.flow)));
+        Ok(flows.into_iter().collect())
+    }
+
+    fn dropped_once(
+        &self,
+        since: u64,
+        most: usize,
+        recent: &[Recent],
+    ) -> Result<Vec<(FlowKey, Flow)>> {
+        let keys: HashSet<&FlowKey> = recent.iter().map(|recent| &recent.key).collect();
+        let mut flows = Vec::new();
+        batch::for_each(&self.flows, "the flows", |key, flow| {
+            if is_dropped(key) && (flow.last >= since || keys.contains(key)) {
+                flows.push((*key, *flow));
+            }
+            if flows.len() > 2 * most {
+                leave_last(&mut flows, most);
+            }
+        })?;
+        leave_last(&mut flows, most);
+        Ok(flows)
     }
 
     fn read_once(&self) -> Result<Reading> {
@@ -166,10 +174,9 @@ impl Ledger {
     /// The places of all CPUs.
     fn recent(&self) -> Result<Vec<Recent>> {
         let mut all = Vec::new();
-        for place in 0..RECENT_FLOWS {
-            let places = self.recent.get(&place, 0).tried(|| "reading the recent flows".into())?;
-            all.extend(places.iter().map(|Shared(recent)| *recent));
-        }
+        array::read_per_cpu(&self.recent, RECENT_FLOWS, "the recent flows", |_, places| {
+            all.extend_from_slice(places);
+        })?;
         Ok(all)
     }
 
@@ -192,12 +199,18 @@ impl Ledger {
     /// Sets what was there before these maps were made, as much as there is room for.
     pub(super) fn keep(&mut self, mut contents: Contents) -> Result<()> {
         contents.shorten(self.room()? as usize);
-        for (key, flow) in &contents.flows {
-            let kept = self.kept.insert(Shared(*key), Shared(*flow), 0);
-            kept.tried(|| "carrying over the flows".into())?;
-        }
+        let flows: Vec<_> = contents.flows.into_iter().collect();
+        batch::insert(&self.kept, &flows, |_| "carrying over the flows".into())?;
         let missed = self.missed.insert(0, Shared(contents.missing), 0);
         missed.tried(|| "carrying over which flows are missing".into())
+    }
+}
+
+/// Leaves so many flows, those seen last.
+fn leave_last(flows: &mut Vec<(FlowKey, Flow)>, most: usize) {
+    if flows.len() > most {
+        flows.select_nth_unstable_by_key(most, |(_, flow)| Reverse(flow.last));
+        flows.truncate(most);
     }
 }
 

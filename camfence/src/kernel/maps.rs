@@ -1,33 +1,29 @@
 //! The maps: what the kernel holds, and the writes that change it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use aya::{
     Pod,
-    maps::{Array, ArrayOfMaps, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues},
-    util::nr_cpus,
+    maps::{Array, ArrayOfMaps, HashMap, Map, MapData, MapError},
 };
-use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
         SightingKey, State, Subject, look_for, names,
     },
-    flow::{Flow, FlowKey},
     limits::MAX_SIGHTINGS,
 };
 
-use rustix::io::Errno;
-
 use super::{
     ahead::{AheadMap, covers},
+    batch::{self, SharedMap, array},
     clock::since_boot,
-    error::{KernelError, OsCode as _, Result, Tried as _},
-    last_seen::LastSeen,
-    ledger::{Contents, Ledger},
+    error::{KernelError, Result, Tried as _},
+    ledger::{Contents, Flows, Ledger},
     names::{Entries, Names},
     object::{Object, Room},
     root::{Generation, Root},
+    slots::{Slots, SlotsInUse},
 };
 use crate::policy::{
     compile::CompiledProfile,
@@ -43,10 +39,8 @@ pub(super) struct Shared<T>(pub(super) T);
 // is what bytemuck's asks too; the wrapper is transparent.
 unsafe impl<T: bytemuck::Pod> Pod for Shared<T> {}
 
-pub(super) type CameraMap = HashMap<MapData, Shared<Key>, Shared<Camera>>;
-pub(super) type CounterArray = PerCpuArray<MapData, Shared<CameraCounters>>;
-pub(super) type CarriedMap = HashMap<MapData, u32, Shared<CameraCounters>>;
-pub(super) type SightingMap = HashMap<MapData, Shared<SightingKey>, Shared<Sighting>>;
+pub(super) type CameraMap = SharedMap<Key, Camera>;
+pub(super) type SightingMap = SharedMap<SightingKey, Sighting>;
 
 /// Pin of the live camera map.
 pub(super) const LIVE: &str = "live";
@@ -60,9 +54,6 @@ const OPENED_AGAIN: usize = 4;
 /// `BPF_F_NO_PREALLOC` of `linux/bpf.h`: memory is taken when an entry comes.
 pub(super) const NO_PREALLOC: u32 = 1;
 
-/// Entries of the map of unknown sources that one reading looks at.
-const SIGHTINGS_READ: usize = 4 * MAX_SIGHTINGS as usize;
-
 /// The maps of a fence.
 pub struct Maps {
     state: Array<MapData, Shared<State>>,
@@ -71,14 +62,13 @@ pub struct Maps {
     profiles: Array<MapData, Shared<Profile>>,
     names: Names,
     ahead: AheadMap,
-    deadlines: Array<MapData, u64>,
+    slots: Slots,
     sightings: SightingMap,
-    counters: CounterArray,
-    /// What was counted, by slot, and seen before these maps were made.
-    carried: CarriedMap,
+    /// Those that were seen before these maps were made.
     seen: SightingMap,
-    last_seen: LastSeen,
     ledger: Ledger,
+    /// Whether nothing was ever in them, so that all slots are zero.
+    untouched: bool,
     /// Where they are pinned; none for maps that end with the process.
     generation: Option<Generation>,
 }
@@ -126,13 +116,11 @@ impl Maps {
             profiles: open(generation, names::PROFILES)?,
             names: Names(open(generation, names::NAMES)?),
             ahead: AheadMap(open(generation, names::AHEAD)?),
-            deadlines: open(generation, names::DEADLINES)?,
+            slots: Slots::open(generation)?,
             sightings: open(generation, names::SIGHTINGS)?,
-            counters: open(generation, names::COUNTERS)?,
-            carried: open(generation, names::CARRIED)?,
             seen: open(generation, names::SEEN)?,
-            last_seen: LastSeen::open(generation)?,
             ledger: Ledger::open(generation)?,
+            untouched: false,
             generation: Some(generation.clone()),
         })
     }
@@ -144,8 +132,6 @@ impl Maps {
         max_cameras: u32,
         generation: Option<&Generation>,
     ) -> Result<Self> {
-        let carried = CarriedMap::create(slots(max_cameras), NO_PREALLOC);
-        let carried = carried.tried(|| "making a map of counters".into())?;
         let seen = SightingMap::create(MAX_SIGHTINGS, NO_PREALLOC);
         let seen = seen.tried(|| "making a map of unknown sources".into())?;
         let mut maps = Self {
@@ -155,13 +141,11 @@ impl Maps {
             profiles: take(object, names::PROFILES)?,
             names: Names(take(object, names::NAMES)?),
             ahead: AheadMap(take(object, names::AHEAD_SECTION)?),
-            deadlines: take(object, names::DEADLINES)?,
+            slots: Slots::take(object, slots(max_cameras), generation)?,
             sightings: take(object, names::SIGHTINGS)?,
-            counters: take(object, names::COUNTERS)?,
-            carried: pinned(carried, generation, names::CARRIED)?,
             seen: pinned(seen, generation, names::SEEN)?,
-            last_seen: LastSeen::take(object, slots(max_cameras), generation)?,
             ledger: Ledger::take(object, generation)?,
+            untouched: true,
             generation: generation.cloned(),
         };
         maps.point_to_live()?;
@@ -201,14 +185,15 @@ impl Maps {
     pub fn observe(&self) -> Result<Observed> {
         let mut names = self.names.observe()?;
         let mut profiles = BTreeMap::new();
-        for index in 0..PROFILE_SLOTS {
-            let Shared(table) =
-                self.profiles.get(&index, 0).tried(|| "reading the profiles".into())?;
-            if table.written == Profile::WRITTEN {
-                let names = names.remove(&index).unwrap_or_default();
-                profiles.insert(index, CompiledProfile { table, names });
+        array::read(&self.profiles, PROFILE_SLOTS, "the profiles", |index, table| {
+            // The lowest that is free is written: behind one that never was, there is none.
+            if table.written != Profile::WRITTEN {
+                return ControlFlow::Break(());
             }
-        }
+            let names = names.remove(&index).unwrap_or_default();
+            profiles.insert(index, CompiledProfile { table: *table, names });
+            ControlFlow::Continue(())
+        })?;
         let (ahead, cameras) = (self.ahead.get()?, self.cameras()?);
         Ok(Observed {
             hidden: !covers(&ahead, cameras.keys().copied()),
@@ -240,10 +225,19 @@ impl Maps {
 
     /// How long the camera of a slot stays opened; none if it is not.
     pub fn opened(&self, slot: u32) -> Result<Option<Duration>> {
-        let deadline = self.deadlines.get(&slot, 0);
-        let deadline = deadline.tried(|| format!("reading the deadline of slot {slot}"))?;
-        let left = Duration::from_nanos(deadline).saturating_sub(since_boot());
-        Ok((!left.is_zero()).then_some(left))
+        Ok(left(self.slots.deadline(slot)?, since_boot()))
+    }
+
+    /// Whose the slots are.
+    pub fn slots_in_use(&self) -> Result<SlotsInUse> {
+        SlotsInUse::in_map(&self.live)
+    }
+
+    /// How long the cameras stay opened that are.
+    pub fn all_opened(&self, slots: &SlotsInUse) -> Result<BTreeMap<Subject, Duration>> {
+        let (deadlines, now) = (self.slots.deadlines(slots.len())?, since_boot());
+        let all = slots.with(&deadlines);
+        Ok(all.filter_map(|(subject, deadline)| Some((subject, left(deadline, now)?))).collect())
     }
 
     /// Opens the camera of a slot for a time from now, or closes it.
@@ -255,15 +249,16 @@ impl Maps {
 
     /// Has programs look for deadlines no longer if no camera has one that is still to come.
     fn forget_deadlines(&mut self) -> Result<()> {
-        if !self.ahead.get()?.looks_for(look_for::OPENED) {
+        let look = self.ahead.get()?.looks_for(look_for::OPENED);
+        if !look || !self.all_opened(&self.slots_in_use()?)?.is_empty() {
             return Ok(());
         }
-        for camera in self.cameras()?.values() {
-            if self.opened(camera.slot)?.is_some() {
-                return Ok(());
-            }
-        }
         self.ahead.look_for(look_for::OPENED, false)
+    }
+
+    /// What there is by slot.
+    pub(super) const fn slots(&mut self) -> &mut Slots {
+        &mut self.slots
     }
 
     /// Sets until when the camera of a slot is opened, in nanoseconds since boot.
@@ -271,8 +266,7 @@ impl Maps {
         if deadline != 0 {
             self.ahead.look_for(look_for::OPENED, true)?;
         }
-        let set = self.deadlines.set(slot, deadline, 0);
-        set.tried(|| format!("setting the deadline of slot {slot}"))
+        self.slots.set_deadline(slot, deadline)
     }
 
     /// The unknown sources that were seen last.
@@ -288,9 +282,9 @@ impl Maps {
     }
 
     /// The flows that are dropped and had a frame since a time of the ledger's clock, and some others, as far
-    /// as these maps know them.
-    pub fn dropped_flows(&self, since: u64) -> Result<Vec<(FlowKey, Flow)>> {
-        self.ledger.dropped(since)
+    /// as these maps know them; of very many, so many that were seen last.
+    pub fn dropped_flows(&self, since: u64, most: usize) -> Result<Flows> {
+        self.ledger.dropped(since, most)
     }
 
     /// The generation that they are of; none if they end with the process.
@@ -305,27 +299,30 @@ impl Maps {
 
     /// A camera's counters: those of all CPUs, and what was carried over.
     pub fn counters(&self, slot: u32) -> Result<CameraCounters> {
-        let mut sum = counters_in(&self.counters, slot)?;
-        sum.add(&carried_in(&self.carried, slot)?);
-        Ok(sum)
+        self.slots.counters().of(slot)
     }
 
-    /// Sets what was counted for a slot before these maps were made.
-    pub(super) fn set_carried(&mut self, slot: u32, counters: &CameraCounters) -> Result<()> {
-        let set = self.carried.insert(slot, Shared(*counters), 0);
-        set.tried(|| format!("carrying over the counters of slot {slot}"))
+    /// Hands over what has to be added up for the counters of each camera, and of what stands for unknown
+    /// sources; of those that have counted nothing, nothing.
+    pub fn count(
+        &self,
+        slots: &SlotsInUse,
+        each: impl FnMut(Subject, &CameraCounters),
+    ) -> Result<()> {
+        self.slots.counters().for_each(slots, each)
     }
 
     /// When the camera of a slot last sent something, as time since boot without suspension; none if it
     /// never did.
     pub fn last_seen(&self, slot: u32) -> Result<Option<Duration>> {
-        let time = self.last_seen.get(slot)?;
-        Ok((time != 0).then_some(Duration::from_nanos(time)))
+        Ok(moment(self.slots.last_seen().get(slot)?))
     }
 
-    /// Sets when the camera of a slot was seen before these maps were made.
-    pub(super) fn set_last_seen(&mut self, slot: u32, time: u64) -> Result<()> {
-        self.last_seen.carry(slot, time)
+    /// The same of all cameras that did.
+    pub fn all_last_seen(&self, slots: &SlotsInUse) -> Result<BTreeMap<Subject, Duration>> {
+        let times = self.slots.last_seen().all(slots.len())?;
+        let all = slots.with(&times);
+        Ok(all.filter_map(|(subject, time)| Some((subject, moment(time)?))).collect())
     }
 
     /// Sets what was seen of an unknown source before these maps were made.
@@ -359,10 +356,11 @@ impl Maps {
         if let Some(cameras) = &changes.replace {
             self.replace(cameras)?;
         }
-        for (subject, camera) in &changes.insert {
-            self.clear_slot(camera.slot)?;
-            insert(&mut self.live, *subject, *camera)?;
+        if !std::mem::take(&mut self.untouched) {
+            let slots: Vec<u32> = changes.insert.iter().map(|(_, camera)| camera.slot).collect();
+            self.slots.clear(&slots)?;
         }
+        insert(&self.live, &changes.insert)?;
         if changes.replace.is_some() {
             self.ahead.cover_only(subjects)?;
         }
@@ -400,10 +398,8 @@ impl Maps {
     /// commit 1ae80cf31938, "bpf: wait for running BPF programs when updating map-in-map"), so
     /// that afterwards the slots and profiles only the old one named can be used again.
     fn replace(&mut self, cameras: &[(Subject, Camera)]) -> Result<()> {
-        let mut next = new_camera_map(self.max_cameras()?)?;
-        for (subject, camera) in cameras {
-            insert(&mut next, *subject, *camera)?;
-        }
+        let next = new_camera_map(self.max_cameras()?)?;
+        insert(&next, cameras)?;
         self.live = pinned(next, self.generation.as_ref(), NEXT)?;
         self.point_to_live()?;
         self.generation.as_ref().map_or(Ok(()), rename_next)
@@ -423,21 +419,6 @@ impl Maps {
 
     fn point_to_live(&mut self) -> Result<()> {
         self.cameras.set(0, &self.live, 0).tried(|| "putting the camera map in place".into())
-    }
-
-    /// Makes a slot ready for a camera: nothing counted, never seen, not opened.
-    fn clear_slot(&mut self, slot: u32) -> Result<()> {
-        self.set_deadline(slot, 0)?;
-        self.last_seen.clear(slot)?;
-        let cpus = nr_cpus().map_err(|(_, error)| error).tried(|| "counting CPUs".into())?;
-        let zeroes = PerCpuValues::try_from(vec![Shared(CameraCounters::zeroed()); cpus])
-            .tried(|| "preparing counters".into())?;
-        let what = || format!("zeroing the counters of slot {slot}");
-        self.counters.set(slot, zeroes, 0).tried(what)?;
-        match self.carried.remove(&slot) {
-            Err(error) if error.os_code() == Some(Errno::NOENT.raw_os_error()) => Ok(()),
-            removed => removed.tried(what),
-        }
     }
 }
 
@@ -460,50 +441,15 @@ fn current(root: &Root) -> Result<Generation> {
 /// The entries of a camera map.
 pub(super) fn cameras_in(map: &CameraMap) -> Result<BTreeMap<Subject, Camera>> {
     let mut cameras = BTreeMap::new();
-    for entry in map {
-        let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
-        if let Some(subject) = key.subject() {
-            cameras.insert(subject, camera);
-        }
-    }
+    batch::for_each(map, "the cameras", |key, camera| {
+        cameras.extend(key.subject().map(|subject| (subject, *camera)));
+    })?;
     Ok(cameras)
-}
-
-/// The counters of a slot, summed over the CPUs.
-pub(super) fn counters_in(array: &CounterArray, slot: u32) -> Result<CameraCounters> {
-    let per_cpu = array.get(&slot, 0).tried(|| format!("reading the counters of slot {slot}"))?;
-    let mut sum = CameraCounters::zeroed();
-    for Shared(counters) in per_cpu.iter() {
-        sum.add(counters);
-    }
-    Ok(sum)
-}
-
-/// What was carried over for a slot.
-pub(super) fn carried_in(map: &CarriedMap, slot: u32) -> Result<CameraCounters> {
-    match map.get(&slot, 0) {
-        Ok(Shared(counters)) => Ok(counters),
-        Err(MapError::KeyNotFound) => Ok(CameraCounters::zeroed()),
-        Err(error) => Err(error).tried(|| format!("reading the counters of slot {slot}")),
-    }
 }
 
 /// The entries of a map of unknown sources.
 pub(super) fn sightings_in(map: &SightingMap) -> Result<BTreeMap<SightingKey, Sighting>> {
-    let mut sightings = BTreeMap::new();
-    // Where an entry goes while it is read, the kernel begins again: some come twice, and
-    // while very many come, there would be no end.
-    for entry in map.iter().take(SIGHTINGS_READ) {
-        match entry {
-            Ok((Shared(key), Shared(sighting))) => {
-                sightings.insert(key, sighting);
-            }
-            // One that goes while others are read is one less, and no failure.
-            Err(MapError::KeyNotFound) => {}
-            Err(error) => return Err(error).tried(|| "reading the unknown sources".into()),
-        }
-    }
-    Ok(sightings)
+    Ok(batch::entries(map, "the unknown sources")?.into_iter().collect())
 }
 
 /// Adds what was seen of the same or of other sources.
@@ -565,10 +511,25 @@ pub(super) const fn slots(max_cameras: u32) -> u32 {
     max_cameras + SPARE_SLOTS
 }
 
-fn insert(map: &mut CameraMap, subject: Subject, camera: Camera) -> Result<()> {
-    let inserted = map.insert(Shared(subject.key()), Shared(camera), 0);
-    inserted.tried(|| match subject {
-        Subject::Camera(mac) => format!("adding camera {mac}"),
-        Subject::Strangers(ifindex) => format!("adding the unknown sources of interface {ifindex}"),
+fn insert(map: &CameraMap, cameras: &[(Subject, Camera)]) -> Result<()> {
+    let entries: Vec<(Key, Camera)> =
+        cameras.iter().map(|(subject, camera)| (subject.key(), *camera)).collect();
+    batch::insert(map, &entries, |key| match key.subject() {
+        Some(Subject::Camera(mac)) => format!("adding camera {mac}"),
+        Some(Subject::Strangers(ifindex)) => {
+            format!("adding the unknown sources of interface {ifindex}")
+        }
+        None => "adding a camera".into(),
     })
+}
+
+/// The time until a deadline; none if it is over.
+fn left(deadline: u64, now: Duration) -> Option<Duration> {
+    let left = Duration::from_nanos(deadline).saturating_sub(now);
+    (!left.is_zero()).then_some(left)
+}
+
+/// A time in nanoseconds; none if it was never set.
+fn moment(time: u64) -> Option<Duration> {
+    (time != 0).then_some(Duration::from_nanos(time))
 }

@@ -4,8 +4,10 @@
 //! - [`root`] is the directory of pins, and the lock on it,
 //! - [`object`] loads the programs,
 //! - [`maps`] reads and writes the maps,
-//! - [`ledger`] reads the maps of the ledger, `batch` many entries of a map at once,
-//! - [`events`] hears what the programs tell, `last_seen` knows when cameras last sent something,
+//! - [`ledger`] reads the maps of the ledger, [`slots`] what there is by slot, `last_seen` of it when cameras
+//!   last sent something,
+//! - `batch` reads and writes many entries of a map at once,
+//! - [`events`] hears what the programs tell,
 //! - `carry` moves what they hold to new ones,
 //! - `ticks` measures what programs tell the time by,
 //! - [`clock`] is the clocks that times are in,
@@ -43,6 +45,7 @@ pub mod query;
 pub mod root;
 mod routes;
 pub mod runner;
+pub mod slots;
 mod ticks;
 
 pub use error::KernelError;

@@ -170,8 +170,13 @@ impl Runner {
 
     /// The counters of every camera, and of unknown sources.
     pub fn all_counters(&self) -> Result<BTreeMap<Subject, CameraCounters>> {
-        let cameras = self.maps.cameras()?.into_iter();
-        cameras.map(|(subject, camera)| Ok((subject, self.maps.counters(camera.slot)?))).collect()
+        let slots = self.maps.slots_in_use()?;
+        let zero = |subject| (subject, CameraCounters::zeroed());
+        let mut sums: BTreeMap<Subject, CameraCounters> = slots.subjects().map(zero).collect();
+        self.maps.count(&slots, |subject, counters| {
+            sums.entry(subject).and_modify(|sum| sum.add(counters));
+        })?;
+        Ok(sums)
     }
 }
 

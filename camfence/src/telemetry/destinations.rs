@@ -23,7 +23,10 @@ use prometheus_client::{
 };
 
 use super::ledger::Service;
-use crate::history::books::{FlowBase, new_packets};
+use crate::{
+    history::books::{FlowBase, new_packets},
+    kernel::ledger::Flows,
+};
 
 /// Destinations of a camera that have series.
 pub const MOST_OF_A_CAMERA: usize = 16;
@@ -79,12 +82,7 @@ struct Outside {
 
 impl Destinations {
     /// Adds what a ledger has, which was read at a time of its clock, for the cameras that are registered.
-    pub fn add(
-        &mut self,
-        flows: &BTreeMap<FlowKey, Flow>,
-        cameras: &BTreeSet<Mac>,
-        clock: Duration,
-    ) {
+    pub fn add(&mut self, flows: &Flows, cameras: &BTreeSet<Mac>, clock: Duration) {
         let most = most_of_each(cameras.len());
         self.cameras.retain(|mac, _| cameras.contains(mac));
         for mac in cameras {
@@ -102,12 +100,7 @@ impl Destinations {
     }
 
     /// The flows of each camera that are judged by where they go, as series count them.
-    fn outside(
-        &self,
-        flows: &BTreeMap<FlowKey, Flow>,
-        most: usize,
-        clock: Duration,
-    ) -> BTreeMap<Mac, Outside> {
+    fn outside(&self, flows: &Flows, most: usize, clock: Duration) -> BTreeMap<Mac, Outside> {
         let mut cameras = BTreeMap::<Mac, Outside>::new();
         for (key, flow) in flows {
             let Some(key) = series_key(key) else { continue };

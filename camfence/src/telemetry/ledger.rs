@@ -141,12 +141,14 @@ pub struct Evicted {
 
 /// The flows that the kernel has.
 pub fn spans(contents: &Contents, now: Now) -> BTreeMap<FlowKey, Span> {
-    let span = |(key, flow): (&FlowKey, &Flow)| {
-        let [first, last] =
-            [flow.first, flow.last].map(|moment| now.moment(Duration::from_nanos(moment)));
-        (*key, Span { tally: flow.tally, first, last })
-    };
-    contents.flows.iter().map(span).collect()
+    contents.flows.iter().map(|(key, flow)| (*key, span(flow, now))).collect()
+}
+
+/// What was counted of a flow, in times since 1970.
+pub fn span(flow: &Flow, now: Now) -> Span {
+    let [first, last] =
+        [flow.first, flow.last].map(|moment| now.moment(Duration::from_nanos(moment)));
+    Span { tally: flow.tally, first, last }
 }
 
 impl Ledger {

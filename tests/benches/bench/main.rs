@@ -11,6 +11,7 @@ mod packet;
 mod peers;
 mod report;
 mod targets;
+mod userspace;
 mod wire;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
@@ -27,12 +28,13 @@ use self::report::{Part, Report};
 type Run = fn(&Plan) -> Result<Part>;
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Run); 5] = [
+const PARTS: [(&str, Run); 6] = [
     ("packet", packet::run),
     ("veth", wire::veth),
     ("driver", wire::driver),
     ("throughput", wire::throughput::run),
     ("live", live::run),
+    ("userspace", userspace::run),
 ];
 
 const ROUNDS: u32 = 15;

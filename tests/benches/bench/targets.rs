@@ -59,7 +59,18 @@ pub(crate) const TARGETS: &[Target] = &[
     live("add by socket, 100 cameras, p99", 5.0),
     live("65,536 cameras, reload from one", 1000.0),
     wire("throughput", "fenced, hook auto", UNFENCED, 0.97),
+    userspace("scrape, 10,000 cameras (ms)", 100.0),
+    userspace("what scrapes leave (MiB)", 4.0),
+    userspace("idle (MiB)", 16.0),
+    userspace("flood, most (MiB)", 64.0),
+    userspace("flood, ledger of 100,000, most (MiB)", 64.0),
+    userspace("idle (% of a CPU)", 0.1),
 ];
+
+/// A target for a figure of the daemon's.
+const fn userspace(row: &'static str, bound: f64) -> Target {
+    Target { of: ("userspace", row), base: None, bound: AtMost(bound) }
+}
 
 /// A target for the time of a frame, as a multiple of another's.
 const fn packet(row: &'static str, base: &'static str, bound: f64) -> Target {

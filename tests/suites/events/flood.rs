@@ -15,9 +15,10 @@ const FLOOD: u32 = 100_000;
 const MOST_OF_A_CAMERA: usize = 16;
 const RATE: u32 = 20_000;
 
-fn memory_kib(pid: u32) -> Result<u64> {
+/// What a line of a process's status says of its memory.
+pub(crate) fn memory_kib(pid: u32, line: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let memory = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
     Ok(memory.and_then(|line| line.split_whitespace().next()).context("memory")?.parse()?)
 }
 
@@ -34,7 +35,7 @@ fn a_flood_is_bounded_and_what_is_not_told_is_counted() -> Result<()> {
     let follower = scene.follow(&[])?;
     let wire = scene.wire("driveway")?;
     let gw = home.lab.mac("gw");
-    let before = memory_kib(scene.daemon.id())?;
+    let before = memory_kib(scene.daemon.id(), "VmHWM")?;
     let mut frame =
         Frame::from(DRIVEWAY).to(gw).ipv4("192.168.1.31", "0.0.0.0").udp(5000, 10_240).build();
     let mut batch = Vec::new();
@@ -78,7 +79,7 @@ fn a_flood_is_bounded_and_what_is_not_told_is_counted() -> Result<()> {
     let series = |family: &str| metrics.lines().filter(|line| line.starts_with(family)).count();
     assert_eq!(series("camfence_destination_packets_total{"), MOST_OF_A_CAMERA, "{metrics}");
     assert_eq!(series("camfence_destination_bytes_total{"), MOST_OF_A_CAMERA, "{metrics}");
-    let after = memory_kib(scene.daemon.id())?;
+    let after = memory_kib(scene.daemon.id(), "VmHWM")?;
     println!("{told} told, {lost} not; at most {before} KiB before, {after} KiB after");
     // The other contacts are the network's own: neighbours, routers.
     ensure!(told + lost - all < 50 && lost > 0, "{told} {lost}");

@@ -5,6 +5,7 @@ mod drops;
 mod flood;
 mod follower;
 mod happenings;
+mod million;
 mod names;
 
 use std::{

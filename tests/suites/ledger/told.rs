@@ -67,7 +67,8 @@ fn a_first_contact_is_told_once() -> Result<()> {
         // The coarse clock is up to a tick behind.
         ensure!(time + Duration::from_millis(20) > start && time <= awake(), "{time:?}");
         let flows = books.kernel.ledger()?.flows;
-        assert_eq!(flows[&contact.key].first, contact.header.time);
+        let (_, flow) = flows.find(&contact.key).context("a flow")?;
+        assert_eq!(flow.first, contact.header.time);
     }
     let told = books.kernel.told()?;
     assert_eq!((told.told[index(Kind::Contact)], told.lost), (4, [0; 3]));

@@ -15,24 +15,29 @@ use crate::{
     history::{
         self,
         bucket::Width,
-        query::{Joined, Span},
+        query::{Joined, Last, Span},
         store::{Reader, StoreError},
     },
-    telemetry::{history::HistoryReport, ledger::spans, now::Now},
+    telemetry::{history::HistoryReport, ledger::span, now::Now},
 };
 
 /// How far back the timeline goes.
 const DAY: Duration = Duration::from_hours(24);
 
-/// Whom a camera talked to. Without a history, what the kernel has.
+/// Whom a camera talked to, so many that were seen last. Without a history, what the kernel has.
 pub(super) fn flows(
     fence: &Fence,
     config: &Config,
     mac: Mac,
+    most: usize,
 ) -> Result<(BTreeMap<FlowKey, Span>, Missing), Failure> {
     let Ok(reader) = open(config) else {
-        let contents = fence.ledger().map_err(of_fence)?;
-        return Ok((spans(&contents, Now::awake()), contents.missing));
+        let (contents, now) = (fence.ledger().map_err(of_fence)?, Now::awake());
+        let mut last = Last::new(most);
+        for (key, flow) in contents.flows.iter().filter(|(key, _)| key.mac() == mac) {
+            last.add(*key, span(flow, now));
+        }
+        return Ok((last.flows(), contents.missing));
     };
     let mut missing = Missing::default();
     let joined = Joined::new(&reader, || {
@@ -40,7 +45,7 @@ pub(super) fn flows(
         missing = reading.ledger.missing;
         Some(reading)
     });
-    let flows = joined.and_then(|joined| joined.flows(Some(mac)));
+    let flows = joined.and_then(|joined| joined.last_flows(mac, most));
     Ok((flows.map_err(|error| of_store(&error))?, missing))
 }
 
@@ -49,7 +54,7 @@ pub(super) fn day(fence: &Fence, config: &Config, mac: Mac) -> Result<HistoryRep
     let width = Width::FiveMinutes;
     let from = Now::awake().since_epoch().saturating_sub(DAY);
     let counts = open(config).and_then(|reader| {
-        Joined::new(&reader, || fence.reading().ok())?.counts(width, from, Some(mac))
+        Joined::new(&reader, || fence.reading_of_counters().ok())?.counts(width, from, Some(mac))
     });
     let counts = counts.map_err(|error| of_store(&error))?;
     Ok(HistoryReport::new(width, &counts, BTreeMap::new(), config))

@@ -72,8 +72,7 @@ impl Kernel {
         counters.by[0][Reason::NotLocal.index()].add(tally(packets));
         let now = u64::try_from(self.reading.clock.as_nanos()).unwrap();
         let flow = Flow { first: now, last: now, tally: tally(packets) };
-        let flows = &mut self.reading.ledger.flows;
-        flows.entry(key(mac, peer)).and_modify(|known| known.join(&flow)).or_insert(flow);
+        self.reading.ledger.flows.add(key(mac, peer), flow);
     }
 
     /// A fence that was taken down and put up, or a boot.

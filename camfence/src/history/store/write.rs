@@ -20,6 +20,7 @@ use crate::{
     config::History,
     fence::Reading,
     history::{books, bucket::Width},
+    kernel::ledger::Flows,
 };
 
 /// A flow that was last seen this much before the last reading has been read: what is on its way from a
@@ -266,12 +267,12 @@ impl Reading {
 }
 
 /// From when on the flows were seen last that are no more than so many.
-fn last_of(flows: &BTreeMap<FlowKey, Flow>, most: usize) -> u64 {
+fn last_of(flows: &Flows, most: usize) -> u64 {
     let surplus = flows.len().saturating_sub(most);
     if surplus == 0 {
         return 0;
     }
-    let mut last: Vec<u64> = flows.values().map(|flow| flow.last).collect();
+    let mut last: Vec<u64> = flows.iter().map(|(_, flow)| flow.last).collect();
     *last.select_nth_unstable(surplus).1
 }
 
