@@ -339,7 +339,9 @@ const ZONE_WORDS: usize = MAX_BOUNDS / 64 + 1;
 pub struct Zones4 {
     /// The first step of a search: the highest power of two that is not above the number of bounds; 0 if
     /// there is only one zone.
-    pub step: u64,
+    pub step: u16,
+    /// Zero.
+    pub zero: [u16; 3],
     /// The first address of each zone but the first, rising. The machine's byte order.
     pub bounds: [u32; MAX_BOUNDS],
     /// Whether each zone is local: a bit each, from the lowest of the first word.
@@ -353,7 +355,9 @@ pub struct Zones4 {
 #[repr(C)]
 pub struct Zones6 {
     /// As in [`Zones4`].
-    pub step: u64,
+    pub step: u16,
+    /// Zero.
+    pub zero: [u16; 3],
     /// As in [`Zones4`]; the upper half first.
     pub bounds: [[u64; 2]; MAX_BOUNDS],
     /// As in [`Zones4`].
@@ -367,7 +371,9 @@ pub struct Zones6 {
 #[repr(C)]
 pub struct Services {
     /// The first step of a search for a port, as in [`Zones4`].
-    pub step: u64,
+    pub step: u16,
+    /// Zero.
+    pub zero: [u16; 3],
     /// The first port of each range but the first, rising. The machine's byte order.
     pub bounds: [u16; MAX_PORT_BOUNDS],
     /// The allowances for each range of ports.

@@ -4,7 +4,7 @@ use crate::{
     abi::{Camera, MAX_BOUNDS, Prefix4, Prefix6, Profile},
     limits::{MAX_ALLOWANCES, SHORT_LIST},
     mac::Mac,
-    verifier::{Unknown, forget, low8, low16, settle},
+    verifier::{Unknown, forget, forget64, low8, low16, settle},
     wire::{Parsed, dns::Name},
 };
 
@@ -135,8 +135,8 @@ const SEARCHED: usize = (1 << STEPS) - 1;
 /// How many of some rising bounds are not above what is searched: the zone that it is in. `begins` says
 /// whether it is not below the bound of an index; of one that is not there it says no.
 #[inline(always)]
-fn search(first_step: u64, begins: impl Fn(usize) -> bool, unknown: Unknown) -> usize {
-    let (mut zone, mut step) = (0, first_step as usize & SEARCHED);
+fn search(first_step: u16, begins: impl Fn(usize) -> bool, unknown: Unknown) -> usize {
+    let (mut zone, mut step) = (0, usize::from(first_step) & SEARCHED);
     for _ in 0..STEPS {
         if step == 0 {
             break;
@@ -205,7 +205,7 @@ impl Carried {
 /// A set of a profile's allowances: a bit for each, by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowances(u64);
-const _: () = assert!(MAX_ALLOWANCES <= 64 && size_of::<usize>() == 8);
+const _: () = assert!(MAX_ALLOWANCES <= 64);
 
 impl Allowances {
     /// None.
@@ -215,7 +215,7 @@ impl Allowances {
     #[inline(always)]
     #[must_use]
     pub fn settle(self, unknown: Unknown) -> Self {
-        Self(forget(self.0 as usize, unknown) as u64)
+        Self(forget64(self.0, unknown))
     }
 }
 

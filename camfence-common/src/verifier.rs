@@ -22,9 +22,16 @@ impl Unknown {
 ///
 /// Paths that differ only in an offset (two tags or none, this extension header or that) are
 /// one path afterwards; without it they multiply until the verifier gives up.
+#[expect(clippy::cast_possible_truncation, reason = "a machine of BPF has words of 64 bits")]
+#[inline(always)]
+pub fn forget(number: usize, unknown: Unknown) -> usize {
+    forget64(number as u64, unknown) as usize
+}
+
+/// The same for a number of 64 bits.
 #[cfg(target_arch = "bpf")]
 #[inline(always)]
-pub fn forget(number: usize, Unknown(unknown): Unknown) -> usize {
+pub fn forget64(number: u64, Unknown(unknown): Unknown) -> u64 {
     let mut number = number;
     // SAFETY: adds two registers.
     unsafe {
@@ -39,10 +46,10 @@ pub fn forget(number: usize, Unknown(unknown): Unknown) -> usize {
     number
 }
 
-/// Makes the verifier forget what it knows of a number.
+/// The same for a number of 64 bits.
 #[cfg(not(target_arch = "bpf"))]
 #[inline(always)]
-pub const fn forget(number: usize, _unknown: Unknown) -> usize {
+pub const fn forget64(number: u64, _unknown: Unknown) -> u64 {
     number
 }
 

@@ -1,5 +1,5 @@
 //! Reads and writes maps whole, many entries a system call (kernel 5.6): hash maps here, arrays in
-//! [`array`].
+//! [`mod@array`].
 //!
 //! To read one entry after the other would begin again wherever the last one read has gone, and never
 //! come to the end of a map that programs fill. The kernel goes through a batch by places of its table.

@@ -104,7 +104,7 @@ impl Object {
                 Err(error) if name == names::OUTBOUND_XDP_FRAGS && is_einval(&error) => {
                     names.retain(|other| *other != name);
                 }
-                loaded => loaded.map_err(|error| refused(name, &error))?,
+                result => result.map_err(|error| refused(name, &error))?,
             }
         }
         Ok(Self { ebpf, names })

@@ -30,7 +30,7 @@ impl Parts {
     }
 
     /// The first step of a search.
-    fn step(&self) -> u64 {
+    fn step(&self) -> u16 {
         self.0.len().checked_ilog2().map_or(0, |log| 1 << log)
     }
 
@@ -112,11 +112,11 @@ pub(super) fn services(allow: &[Allowance]) -> Services {
         Some(u128::from(*ports.start())..=u128::from(*ports.end()))
     };
     let ranges: Vec<Option<Range>> = allow.iter().map(ports).collect();
-    let parts = Parts::of(ranges.iter().flatten(), u16::MAX.into());
-    services.step = parts.step();
-    parts.write(&mut services.bounds, u16::MAX, |bound| u16::try_from(bound).unwrap_or(u16::MAX));
+    let split = Parts::of(ranges.iter().flatten(), u16::MAX.into());
+    services.step = split.step();
+    split.write(&mut services.bounds, u16::MAX, |bound| u16::try_from(bound).unwrap_or(u16::MAX));
     for (index, place) in services.ports.iter_mut().enumerate() {
-        let port = parts.number(index);
+        let port = split.number(index);
         let has = |range: &Option<Range>| range.as_ref().is_some_and(|range| range.contains(&port));
         *place = set(indices(&ranges, has));
     }

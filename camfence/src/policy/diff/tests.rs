@@ -83,7 +83,7 @@ fn reconciled(policies: &[CompiledPolicy]) -> Observed {
 #[test]
 fn an_empty_kernel_is_filled_without_a_new_map() {
     let changes = diff(&Observed::default(), &policy(&[1, 2], &[(1, 0), (2, 1), (3, 0)]));
-    assert_eq!(changes.profiles, [(0, profile(1)), (1, profile(2))]);
+    assert_eq!(changes.profiles, vec![(0, profile(1)), (1, profile(2))]);
     assert_eq!(changes.replace, None);
     let inserted = [(1, 0, 0), (2, 1, 1), (3, 2, 0)]
         .map(|(number, slot, profile)| (camera(number), entry(slot, profile)));
@@ -137,7 +137,7 @@ fn a_profile_that_still_stands_is_used_again() {
 #[test]
 fn profiles_that_differ_in_a_name_have_places_of_their_own() {
     let changes = diff(&Observed::default(), &policy(&[2, 3], &[(1, 0), (2, 1)]));
-    assert_eq!(changes.profiles, [(0, profile(2)), (1, profile(3))]);
+    assert_eq!(changes.profiles, vec![(0, profile(2)), (1, profile(3))]);
 }
 
 #[test]

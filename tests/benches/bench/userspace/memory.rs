@@ -46,7 +46,7 @@ pub(super) fn memory(plan: &Plan) -> Result<Vec<Series>> {
             })
         })
     };
-    let scraped = Measurement::new("what scrapes leave (MiB)", MIB, move || {
+    let growth = Measurement::new("what scrapes leave (MiB)", MIB, move || {
         of_daemon(10_000, "", |site, _, daemon| {
             site.send_from_each(10_000)?;
             site.scrape()?;
@@ -59,7 +59,7 @@ pub(super) fn memory(plan: &Plan) -> Result<Vec<Series>> {
         idle,
         flooded("flood, most (MiB)", ""),
         flooded("flood, ledger of 100,000, most (MiB)", "[ledger]\nentries = 100000\n"),
-        scraped,
+        growth,
     ];
     series(plan, measurements, FEW)
 }
