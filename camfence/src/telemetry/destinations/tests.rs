@@ -187,7 +187,7 @@ proptest! {
                     None => begun += 1,
                 }
                 prop_assert!(tally.packets <= sent[key]);
-                prop_assert!(ledger.get(key).is_none_or(|flow| tally.packets >= flow.tally.packets));
+                prop_assert!(ledger.find(key).is_none_or(|(_, flow)| tally.packets >= flow.tally.packets));
             }
             let hours = usize::try_from(minute / 60).unwrap();
             prop_assert!(begun <= MOST_OF_A_CAMERA + hours, "{begun} in {minute} minutes");
