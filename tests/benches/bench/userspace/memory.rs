@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Resident memory: while nothing happens, the most during a flood of destinations, and what scrapes add.
 pub(super) fn memory(plan: &Plan) -> Result<Vec<Series>> {
     let destinations = if plan.quick { FLOOD_QUICK } else { FLOOD };
-    let scrapes = if plan.quick { SCRAPES_QUICK } else { SCRAPES };
+    let times = if plan.quick { SCRAPES_QUICK } else { SCRAPES };
     let idle = Measurement::new("idle (MiB)", MIB, || {
         of_daemon(1, "", |_, _, daemon| {
             sleep(SETTLED);
@@ -51,7 +51,7 @@ pub(super) fn memory(plan: &Plan) -> Result<Vec<Series>> {
             site.send_from_each(10_000)?;
             site.scrape()?;
             let before = daemon.memory("VmRSS")?;
-            (0..scrapes).try_for_each(|_| site.scrape().map(drop))?;
+            (0..times).try_for_each(|_| site.scrape().map(drop))?;
             Ok(daemon.memory("VmRSS")?.saturating_sub(before))
         })
     });
