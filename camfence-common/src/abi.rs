@@ -37,8 +37,6 @@ pub mod names {
     pub const NAMES: &str = "NAMES";
     /// Array, one element: [`Ahead`](super::Ahead).
     pub const AHEAD: &str = "AHEAD";
-    /// The same, as the object file has it.
-    pub const AHEAD_SECTION: &str = ".bss";
     /// Array of deadlines, by slot: until when, in nanoseconds since boot, a camera is opened.
     pub const DEADLINES: &str = "DEADLINES";
     /// Per-CPU array of [`CameraCounters`](super::CameraCounters), by slot.
@@ -106,7 +104,7 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
 
-/// What programs look at before they look for a camera, each at its address.
+/// What programs look at before they look for a camera, by one look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Ahead {
@@ -118,6 +116,7 @@ pub struct Ahead {
 
 impl Ahead {
     /// No cameras.
+    #[expect(clippy::large_stack_arrays, reason = "the programs' static begins with it")]
     pub const NOTHING: Self = Self { look_for: 0, filter: [0; FILTER_WORDS] };
 
     /// Whether something is looked for.
@@ -135,11 +134,9 @@ impl Ahead {
 pub mod look_for {
     /// The live map may have an entry for unknown sources.
     pub const STRANGERS: u64 = 1;
-    /// A camera may be opened.
-    pub const OPENED: u64 = 2;
 }
 
-/// Words of the filter: 2^17 bits, so that with the most cameras three bystanders of five are told at once.
+/// Words of the filter: 2^20 bits, so that with the most cameras 15 bystanders of 16 are told at once.
 pub const FILTER_WORDS: usize = 1 << FilterPlace::WORD_BITS;
 
 /// A MAC's place in the filter. Two can have the same.
@@ -151,7 +148,7 @@ pub struct FilterPlace {
 }
 
 impl FilterPlace {
-    const WORD_BITS: u32 = 11;
+    const WORD_BITS: u32 = 14;
     const BIT_BITS: u32 = 6;
     /// 2^64 divided by the golden ratio: the upper bits of a product depend on all of a number's.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -570,7 +567,7 @@ mod tests {
         assert_eq!(ABI, 6);
         assert_eq!(size_of::<State>(), 8);
         assert_eq!(size_of::<Key>(), 8);
-        assert_eq!(size_of::<Ahead>(), 8 + 2_048 * 8);
+        assert_eq!(size_of::<Ahead>(), 8 + 16_384 * 8);
         assert_eq!(size_of::<Camera>(), 24 + 4 * 8 + 4 * 32);
         assert_eq!(size_of::<Zones4>(), 8 + 256 * 4 + 5 * 8 + 257 * 8);
         assert_eq!(size_of::<Zones6>(), 8 + 256 * 16 + 5 * 8 + 257 * 8);

@@ -2,7 +2,6 @@
 //! means.
 
 use core::{
-    cell::UnsafeCell,
     ffi::c_void,
     ptr::{self, NonNull},
 };
@@ -117,17 +116,9 @@ static NAMES: LpmTrie<NameKey, NameRule> = LpmTrie::with_max_entries(NAME_SLOTS,
 #[map]
 static NAME: PerCpuArray<Name> = PerCpuArray::with_max_entries(1, 0);
 
-/// What programs look at before they look for a camera. Read at its address, without a look-up (kernel
-/// 5.2). Written by userspace.
-#[unsafe(no_mangle)]
-static AHEAD: Unshared<Ahead> = Unshared(UnsafeCell::new(Ahead::NOTHING));
-
-/// A static that only userspace writes.
-#[repr(transparent)]
-struct Unshared<T>(UnsafeCell<T>);
-
-// SAFETY: programs only read it, and only as [`ahead`] does.
-unsafe impl<T> Sync for Unshared<T> {}
+/// What programs look at before they look for a camera. Written by userspace.
+#[map]
+static AHEAD: Array<Ahead> = Array::with_max_entries(1, 0);
 
 /// Until when cameras are opened, by slot, in nanoseconds since boot. Written by userspace. Zero:
 /// not opened.
@@ -157,8 +148,8 @@ pub(crate) struct Maps;
 impl Tables for Maps {
     #[inline(always)]
     fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera> {
-        let strangers = looks_for(look_for::STRANGERS);
-        if !may_be_camera(mac) && !strangers {
+        let (camera, strangers) = ahead(mac);
+        if !camera && !strangers {
             return None;
         }
         let live = CAMERAS.live()?;
@@ -193,7 +184,7 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn deadline(&self, slot: u32) -> u64 {
-        if looks_for(look_for::OPENED) { DEADLINES.get(slot).copied().unwrap_or(0) } else { 0 }
+        DEADLINES.get(slot).copied().unwrap_or(0)
     }
 
     #[inline(always)]
@@ -202,21 +193,18 @@ impl Tables for Maps {
     }
 }
 
-/// Whether a MAC may be a registered camera's.
+/// What is looked for on account of a MAC: itself, and what stands for unknown sources.
 #[inline(always)]
-fn may_be_camera(mac: Mac) -> bool {
+fn ahead(mac: Mac) -> (bool, bool) {
+    let Some(ahead) = AHEAD.get_ptr(0) else { return (true, true) };
     let place = FilterPlace::of(mac);
-    // SAFETY: the place is in the filter; volatile because userspace may change it at any time.
-    let word = unsafe {
-        (&raw const (*AHEAD.0.get()).filter).cast::<u64>().add(place.word).read_volatile()
+    // SAFETY: the kernel returned a pointer to the element, which the place's word is in; volatile
+    // because userspace may change it at any time.
+    let (word, look_for) = unsafe {
+        let filter = (&raw const (*ahead).filter).cast::<u64>();
+        (filter.add(place.word).read_volatile(), (&raw const (*ahead).look_for).read_volatile())
     };
-    word & place.mask() != 0
-}
-
-#[inline(always)]
-fn looks_for(what: u64) -> bool {
-    // SAFETY: reads a static; volatile as above.
-    unsafe { (&raw const (*AHEAD.0.get()).look_for).read_volatile() & what != 0 }
+    (word & place.mask() != 0, look_for & look_for::STRANGERS != 0)
 }
 
 #[inline(always)]

@@ -20,9 +20,10 @@ impl AheadMap {
 
     /// Leaves the filter the bits of what is in the live map.
     pub(super) fn cover_only(&mut self, subjects: impl IntoIterator<Item = Subject>) -> Result<()> {
-        let mut only = Ahead::NOTHING;
-        cover(&mut only, subjects);
-        self.change(|ahead| ahead.filter = only.filter)
+        self.change(|ahead| {
+            ahead.filter.fill(0);
+            cover(ahead, subjects);
+        })
     }
 
     /// Has programs look for something, or not.
@@ -33,19 +34,19 @@ impl AheadMap {
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Ahead)) -> Result<()> {
-        let old = self.get()?;
-        let mut new = old;
+        let mut new = self.get()?;
+        let old = new.clone();
         change(&mut new);
         if new == old {
             return Ok(());
         }
-        self.0.set(0, Shared(new), 0).tried(|| "writing what programs look at first".into())
+        self.0.set(0, Shared(*new), 0).tried(|| "writing what programs look at first".into())
     }
 
     /// What programs look at.
-    pub(super) fn get(&self) -> Result<Ahead> {
+    pub(super) fn get(&self) -> Result<Box<Ahead>> {
         let ahead = self.0.get(&0, 0).tried(|| "reading what programs look at first".into());
-        ahead.map(|Shared(ahead)| ahead)
+        ahead.map(|Shared(ahead)| Box::new(ahead))
     }
 }
 
@@ -70,6 +71,7 @@ fn place(subject: Subject) -> Option<FilterPlace> {
 
 #[cfg(test)]
 mod tests {
+    use bytemuck::Zeroable as _;
     use camfence_common::mac::Mac;
 
     use super::*;
@@ -77,7 +79,7 @@ mod tests {
     #[test]
     fn the_filter_has_what_it_covers() {
         let camera = |n: u8| Subject::Camera(Mac([2, 0, 0, 0, 0, n]));
-        let mut ahead = Ahead::NOTHING;
+        let mut ahead = Box::new(Ahead::zeroed());
         assert!(covers(&ahead, []) && covers(&ahead, [Subject::Strangers(3)]));
         cover(&mut ahead, (0..100).map(camera));
         assert!(covers(&ahead, (0..100).map(camera)));

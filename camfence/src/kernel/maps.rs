@@ -140,7 +140,7 @@ impl Maps {
             live: pinned(new_camera_map(max_cameras)?, generation, LIVE)?,
             profiles: take(object, names::PROFILES)?,
             names: Names(take(object, names::NAMES)?),
-            ahead: AheadMap(take(object, names::AHEAD_SECTION)?),
+            ahead: AheadMap(take(object, names::AHEAD)?),
             slots: Slots::take(object, slots(max_cameras), generation)?,
             sightings: take(object, names::SIGHTINGS)?,
             seen: pinned(seen, generation, names::SEEN)?,
@@ -243,17 +243,7 @@ impl Maps {
     /// Opens the camera of a slot for a time from now, or closes it.
     pub fn open_slot(&mut self, slot: u32, time: Option<Duration>) -> Result<()> {
         let deadline = time.map_or(0, |time| (since_boot() + time).as_nanos());
-        self.set_deadline(slot, u64::try_from(deadline).unwrap_or(u64::MAX))?;
-        if deadline == 0 { self.forget_deadlines() } else { Ok(()) }
-    }
-
-    /// Has programs look for deadlines no longer if no camera has one that is still to come.
-    fn forget_deadlines(&mut self) -> Result<()> {
-        let look = self.ahead.get()?.looks_for(look_for::OPENED);
-        if !look || !self.all_opened(&self.slots_in_use()?)?.is_empty() {
-            return Ok(());
-        }
-        self.ahead.look_for(look_for::OPENED, false)
+        self.set_deadline(slot, u64::try_from(deadline).unwrap_or(u64::MAX))
     }
 
     /// What there is by slot.
@@ -263,9 +253,6 @@ impl Maps {
 
     /// Sets until when the camera of a slot is opened, in nanoseconds since boot.
     pub(super) fn set_deadline(&mut self, slot: u32, deadline: u64) -> Result<()> {
-        if deadline != 0 {
-            self.ahead.look_for(look_for::OPENED, true)?;
-        }
         self.slots.set_deadline(slot, deadline)
     }
 

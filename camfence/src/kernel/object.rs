@@ -26,11 +26,12 @@ pub fn bytes() -> &'static [u8] {
 }
 
 /// The maps that the programs name and that outlive the process.
-const PINNED_MAPS: [&str; 13] = [
+const PINNED_MAPS: [&str; 14] = [
     names::STATE,
     names::CAMERAS,
     names::PROFILES,
     names::NAMES,
+    names::AHEAD,
     names::DEADLINES,
     names::COUNTERS,
     names::SIGHTINGS,
@@ -95,7 +96,6 @@ impl Object {
             for name in PINNED_MAPS {
                 loader.map_pin_path(name, generation.map(name));
             }
-            loader.map_pin_path(names::AHEAD_SECTION, generation.map(names::AHEAD));
         }
         let mut ebpf = loader.load(OBJECT).tried(|| "making the maps".into())?;
         let mut names = NAMES.to_vec();
