@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::{
     limits::{
         MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES,
-        MAX_STRANGER_PORTS, SHORT_LIST,
+        MAX_STRANGER_PORTS,
     },
     mac::Mac,
     reason::Reason,
@@ -316,6 +316,10 @@ impl Prefix6 {
     /// No address is in it.
     pub const NOTHING: Self = Self { network: [u64::MAX; 2], mask: [0; 2] };
 }
+
+/// Most local prefixes of a family that are compared one by one; of more, and where there are allowances,
+/// the zone is searched that an address is in.
+pub const SHORT_LIST: usize = 8;
 
 /// Most bounds between zones of addresses: two for each local network and each destination.
 pub const MAX_BOUNDS: usize = 2 * (MAX_LOCAL_PREFIXES + MAX_ALLOWANCES);

@@ -15,10 +15,6 @@ pub const MAX_LOCAL_PREFIXES: usize = 64;
 /// Most allowances of one profile, presets counted as what they stand for.
 pub const MAX_ALLOWANCES: usize = 64;
 
-/// Most local prefixes of a family that are compared one by one; of more, and where there are allowances,
-/// the zone is searched that an address is in.
-pub const SHORT_LIST: usize = 8;
-
 /// Most names that one profile lets DNS queries ask for.
 pub const MAX_DNS_NAMES: usize = 64;
 

@@ -1,8 +1,8 @@
 //! What a verdict looks up.
 
 use crate::{
-    abi::{Camera, MAX_BOUNDS, Prefix4, Prefix6, Profile},
-    limits::{MAX_ALLOWANCES, SHORT_LIST},
+    abi::{Camera, MAX_BOUNDS, Prefix4, Prefix6, Profile, SHORT_LIST},
+    limits::MAX_ALLOWANCES,
     mac::Mac,
     verifier::{Unknown, forget, forget64, low8, low16, settle},
     wire::{Parsed, dns::Name},
