@@ -35,7 +35,7 @@ pub mod names {
     pub const PROFILES: &str = "PROFILES";
     /// LPM trie of [`NameKey`](super::NameKey) to [`NameRule`](super::NameRule).
     pub const NAMES: &str = "NAMES";
-    /// Array, one element: [`Ahead`](super::Ahead).
+    /// Array of [`Ahead`](super::Ahead), by part.
     pub const AHEAD: &str = "AHEAD";
     /// Array of deadlines, by slot: until when, in nanoseconds since boot, a camera is opened.
     pub const DEADLINES: &str = "DEADLINES";
@@ -104,31 +104,28 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
 
-/// What programs look at before they look for a camera, by one look-up.
+/// What programs look at before they look for a camera: a part of the filter, and what is looked for besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Ahead {
-    /// What is looked for besides registered cameras: bits of [`look_for`].
+    /// What is looked for besides registered cameras: bits of [`look_for`]. The same in all parts.
     pub look_for: u64,
     /// The bits of the MACs that may be in the live map; see [`FilterPlace`].
-    pub filter: [u64; FILTER_WORDS],
+    pub filter: [u64; Ahead::WORDS],
 }
 
 impl Ahead {
-    /// No cameras.
-    #[expect(clippy::large_stack_arrays, reason = "the programs' static begins with it")]
-    pub const NOTHING: Self = Self { look_for: 0, filter: [0; FILTER_WORDS] };
+    /// Words of a part.
+    pub const WORDS: usize = 1 << FilterPlace::WORD_BITS;
 
     /// Whether something is looked for.
     pub const fn looks_for(&self, what: u64) -> bool {
         self.look_for & what != 0
     }
-
-    /// Whether the bit of a place is set.
-    pub const fn has(&self, place: FilterPlace) -> bool {
-        self.filter[place.word] & place.mask() != 0
-    }
 }
+
+/// Parts of the filter: of 2^20 bits in all, so that with the most cameras 15 bystanders of 16 are told at once.
+pub const AHEAD_PARTS: u32 = 1 << FilterPlace::PART_BITS;
 
 /// What programs look for besides registered cameras: bits of a number.
 pub mod look_for {
@@ -136,29 +133,32 @@ pub mod look_for {
     pub const STRANGERS: u64 = 1;
 }
 
-/// Words of the filter: 2^20 bits, so that with the most cameras 15 bystanders of 16 are told at once.
-pub const FILTER_WORDS: usize = 1 << FilterPlace::WORD_BITS;
-
 /// A MAC's place in the filter. Two can have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilterPlace {
-    /// The word.
+    /// The part.
+    pub part: u32,
+    /// The word in it.
     pub word: usize,
     bit: u32,
 }
 
 impl FilterPlace {
-    const WORD_BITS: u32 = 14;
+    const PART_BITS: u32 = 7;
+    const WORD_BITS: u32 = 7;
     const BIT_BITS: u32 = 6;
     /// 2^64 divided by the golden ratio: the upper bits of a product depend on all of a number's.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
     /// Where a MAC has its place.
+    #[expect(clippy::cast_possible_truncation, reason = "each has few bits")]
     #[inline(always)]
     pub const fn of(mac: Mac) -> Self {
         let hash = mac.number().wrapping_mul(Self::FACTOR);
-        let bit = hash >> (64 - Self::WORD_BITS - Self::BIT_BITS) & (u64::BITS as u64 - 1);
-        Self { word: (hash >> (64 - Self::WORD_BITS)) as usize, bit: bit as u32 }
+        let (part, rest) = (hash >> (64 - Self::PART_BITS), hash << Self::PART_BITS);
+        let (word, rest) = (rest >> (64 - Self::WORD_BITS), rest << Self::WORD_BITS);
+        let bit = rest >> (64 - Self::BIT_BITS);
+        Self { part: part as u32, word: word as usize, bit: bit as u32 }
     }
 
     /// Its bit in the word.
@@ -571,7 +571,7 @@ mod tests {
         assert_eq!(ABI, 6);
         assert_eq!(size_of::<State>(), 8);
         assert_eq!(size_of::<Key>(), 8);
-        assert_eq!(size_of::<Ahead>(), 8 + 16_384 * 8);
+        assert_eq!(size_of::<Ahead>(), 8 + 128 * 8);
         assert_eq!(size_of::<Camera>(), 24 + 4 * 8 + 4 * 32);
         assert_eq!(size_of::<Zones4>(), 8 + 256 * 4 + 5 * 8 + 257 * 8);
         assert_eq!(size_of::<Zones6>(), 8 + 256 * 16 + 5 * 8 + 257 * 8);

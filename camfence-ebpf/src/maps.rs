@@ -17,8 +17,9 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey, NameRule,
-        PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting, SightingKey, State, Tally, look_for,
+        AHEAD_PARTS, Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey,
+        NameRule, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting, SightingKey, State, Tally,
+        look_for,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
@@ -118,7 +119,7 @@ static NAME: PerCpuArray<Name> = PerCpuArray::with_max_entries(1, 0);
 
 /// What programs look at before they look for a camera. Written by userspace.
 #[map]
-static AHEAD: Array<Ahead> = Array::with_max_entries(1, 0);
+static AHEAD: Array<Ahead> = Array::with_max_entries(AHEAD_PARTS, 0);
 
 /// Until when cameras are opened, by slot, in nanoseconds since boot. Written by userspace. Zero:
 /// not opened.
@@ -196,8 +197,8 @@ impl Tables for Maps {
 /// What is looked for on account of a MAC: itself, and what stands for unknown sources.
 #[inline(always)]
 fn ahead(mac: Mac) -> (bool, bool) {
-    let Some(ahead) = AHEAD.get_ptr(0) else { return (true, true) };
     let place = FilterPlace::of(mac);
+    let Some(ahead) = AHEAD.get_ptr(place.part) else { return (true, true) };
     // SAFETY: the kernel returned a pointer to the element, which the place's word is in; volatile
     // because userspace may change it at any time.
     let (word, look_for) = unsafe {

@@ -1,89 +1,125 @@
 //! What programs look at before they look for a camera: [`Ahead`].
 
+use std::collections::BTreeMap;
+
 use aya::maps::{Array, MapData};
-use camfence_common::abi::{Ahead, FilterPlace, Subject};
+use camfence_common::abi::{AHEAD_PARTS, Ahead, FilterPlace, Subject};
 
 use super::{
     error::{Result, Tried as _},
     maps::Shared,
 };
 
-/// The map, one element. Programs may read it at any time: a bit of the filter is set before what it is
-/// for comes, and cleared after that has gone.
+/// The map. Programs may read it at any time: a bit of the filter is set before what it is for comes,
+/// and cleared after that has gone.
 pub(super) struct AheadMap(pub(super) Array<MapData, Shared<Ahead>>);
+
+/// Places in the filter, by their parts.
+type Places = BTreeMap<u32, Vec<FilterPlace>>;
 
 impl AheadMap {
     /// Sets the filter's bits for what is about to be in the live map.
     pub(super) fn cover(&mut self, subjects: impl IntoIterator<Item = Subject>) -> Result<()> {
-        self.change(|ahead| cover(ahead, subjects))
+        for (part, places) in places(subjects) {
+            self.change(part, |ahead| set(ahead, &places))?;
+        }
+        Ok(())
     }
 
     /// Leaves the filter the bits of what is in the live map.
     pub(super) fn cover_only(&mut self, subjects: impl IntoIterator<Item = Subject>) -> Result<()> {
-        self.change(|ahead| {
-            ahead.filter.fill(0);
-            cover(ahead, subjects);
-        })
+        let places = places(subjects);
+        for part in 0..AHEAD_PARTS {
+            self.change(part, |ahead| {
+                ahead.filter.fill(0);
+                set(ahead, places.get(&part).map_or(&[], Vec::as_slice));
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the filter has the bits of some subjects.
+    pub(super) fn covers(&self, subjects: impl IntoIterator<Item = Subject>) -> Result<bool> {
+        for (part, places) in places(subjects) {
+            let ahead = self.get(part)?;
+            if !places.iter().all(|place| ahead.filter[place.word] & place.mask() != 0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether programs look for something, wherever they look.
+    pub(super) fn looks_for(&self, what: u64) -> Result<bool> {
+        for part in 0..AHEAD_PARTS {
+            if !self.get(part)?.looks_for(what) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Has programs look for something, or not.
     pub(super) fn look_for(&mut self, what: u64, look: bool) -> Result<()> {
-        self.change(|ahead| {
-            ahead.look_for = if look { ahead.look_for | what } else { ahead.look_for & !what };
+        (0..AHEAD_PARTS).try_for_each(|part| {
+            self.change(part, |ahead| {
+                ahead.look_for = if look { ahead.look_for | what } else { ahead.look_for & !what };
+            })
         })
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut Ahead)) -> Result<()> {
-        let mut new = self.get()?;
-        let old = new.clone();
+    fn change(&mut self, part: u32, change: impl FnOnce(&mut Ahead)) -> Result<()> {
+        let old = self.get(part)?;
+        let mut new = old;
         change(&mut new);
         if new == old {
             return Ok(());
         }
-        self.0.set(0, Shared(*new), 0).tried(|| "writing what programs look at first".into())
+        self.0.set(part, Shared(new), 0).tried(|| "writing what programs look at first".into())
     }
 
-    /// What programs look at.
-    pub(super) fn get(&self) -> Result<Box<Ahead>> {
-        let ahead = self.0.get(&0, 0).tried(|| "reading what programs look at first".into());
-        ahead.map(|Shared(ahead)| Box::new(ahead))
+    fn get(&self, part: u32) -> Result<Ahead> {
+        let ahead = self.0.get(&part, 0).tried(|| "reading what programs look at first".into());
+        ahead.map(|Shared(ahead)| ahead)
     }
 }
 
-fn cover(ahead: &mut Ahead, subjects: impl IntoIterator<Item = Subject>) {
-    for place in subjects.into_iter().filter_map(place) {
+/// The places of some subjects. Only registered cameras have one.
+fn places(subjects: impl IntoIterator<Item = Subject>) -> Places {
+    let mut places = Places::new();
+    for subject in subjects {
+        if let Subject::Camera(mac) = subject {
+            let place = FilterPlace::of(mac);
+            places.entry(place.part).or_default().push(place);
+        }
+    }
+    places
+}
+
+fn set(ahead: &mut Ahead, places: &[FilterPlace]) {
+    for place in places {
         ahead.filter[place.word] |= place.mask();
-    }
-}
-
-/// Whether the filter has the bits of some subjects.
-pub(super) fn covers(ahead: &Ahead, subjects: impl IntoIterator<Item = Subject>) -> bool {
-    subjects.into_iter().filter_map(place).all(|place| ahead.has(place))
-}
-
-/// Only registered cameras have a place.
-fn place(subject: Subject) -> Option<FilterPlace> {
-    match subject {
-        Subject::Camera(mac) => Some(FilterPlace::of(mac)),
-        Subject::Strangers(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytemuck::Zeroable as _;
+    use std::collections::BTreeSet;
+
     use camfence_common::mac::Mac;
 
     use super::*;
 
     #[test]
-    fn the_filter_has_what_it_covers() {
-        let camera = |n: u8| Subject::Camera(Mac([2, 0, 0, 0, 0, n]));
-        let mut ahead = Box::new(Ahead::zeroed());
-        assert!(covers(&ahead, []) && covers(&ahead, [Subject::Strangers(3)]));
-        cover(&mut ahead, (0..100).map(camera));
-        assert!(covers(&ahead, (0..100).map(camera)));
-        let others = (100..=255).filter(|n| covers(&ahead, [camera(*n)])).count();
-        assert!(others < 4, "{others} of 156 others");
+    fn cameras_have_places_of_their_own() {
+        let camera = |n: u16| {
+            let [a, b] = n.to_be_bytes();
+            Subject::Camera(Mac([2, 0, 0, 0, a, b]))
+        };
+        let all = places((0..4_096).map(camera).chain([Subject::Strangers(3)]));
+        assert!(all.keys().all(|part| *part < AHEAD_PARTS));
+        assert!(all.values().flatten().all(|place| place.word < Ahead::WORDS));
+        let distinct: BTreeSet<&FilterPlace> = all.values().flatten().collect();
+        assert!(distinct.len() > 4_000, "{} of 4,096", distinct.len());
     }
 }

@@ -15,7 +15,7 @@ use camfence_common::{
 };
 
 use super::{
-    ahead::{AheadMap, covers},
+    ahead::AheadMap,
     batch::{self, SharedMap, array},
     clock::since_boot,
     error::{KernelError, Result, Tried as _},
@@ -194,10 +194,10 @@ impl Maps {
             profiles.insert(index, CompiledProfile { table: *table, names });
             ControlFlow::Continue(())
         })?;
-        let (ahead, cameras) = (self.ahead.get()?, self.cameras()?);
+        let cameras = self.cameras()?;
         Ok(Observed {
-            hidden: !covers(&ahead, cameras.keys().copied()),
-            strangers: ahead.looks_for(look_for::STRANGERS),
+            hidden: !self.ahead.covers(cameras.keys().copied())?,
+            strangers: self.ahead.looks_for(look_for::STRANGERS)?,
             cameras,
             profiles,
         })
