@@ -11,9 +11,12 @@ const NANOSECONDS: u64 = 1_000_000_000;
 /// Ticks in a second that kernels are built with (`kernel/Kconfig.hz`).
 const RATES: [u64; 4] = [100, 250, 300, 1_000];
 
-/// Nanoseconds that have to be between two readings for the rates to be told apart: with a tick more or less
-/// 250 and 300 are two ticks apart.
-pub const APART: u64 = 80_000_000;
+/// The counter begins so many seconds before it has 33 bits (`INITIAL_JIFFIES`).
+const BEFORE_33_BITS: u64 = 300;
+
+/// How far the two clocks may be apart: the ticks begin some time after the other, while a machine starts, and may
+/// be counted late.
+const APART: u64 = 10 * NANOSECONDS;
 
 /// Both clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Pod, Zeroable)]
@@ -39,19 +42,23 @@ impl TickRate {
     /// Not known.
     pub const UNKNOWN: Self = Self { tick: 0, offset: 0 };
 
-    /// From readings that are [`APART`]. None if they fit no rate.
-    pub fn of(earlier: Clocks, later: Clocks) -> Option<Self> {
-        let ticks = later.ticks.checked_sub(earlier.ticks)?;
-        let time = later.nanoseconds.checked_sub(earlier.nanoseconds)?;
-        let fits = |rate: &u64| {
-            let expected = time / (NANOSECONDS / rate);
-            time >= APART && ticks.abs_diff(expected) <= 1
+    /// From some readings. None if they fit no rate, or more than one: about five minutes after the start all
+    /// rates have the same count.
+    ///
+    /// How many ticks there are says the rate, and not how many come in a while: on a machine that waits for
+    /// its CPU they may come late and many at once.
+    pub fn of(readings: &[Clocks]) -> Option<Self> {
+        let last = readings.last()?;
+        let mut fitting = RATES.into_iter().filter(|rate| fits(*rate, *last));
+        let (rate, None) = (fitting.next()?, fitting.next()) else { return None };
+        let tick = tick(rate);
+        // Each was read some time after its tick, by which the offset is too large. Less a whole tick, no
+        // time is told before it comes.
+        let offset = |clocks: &Clocks| {
+            clocks.nanoseconds.wrapping_sub(clocks.ticks.wrapping_mul(tick)).cast_signed()
         };
-        let rate = RATES.into_iter().find(fits)?;
-        // As `TICK_NSEC` rounds it (`include/vdso/jiffies.h`).
-        let tick = (NANOSECONDS + rate / 2) / rate;
-        let offset = later.nanoseconds.wrapping_sub(later.ticks.wrapping_mul(tick));
-        Some(Self { tick, offset })
+        let soonest = readings.iter().map(offset).min()?;
+        Some(Self { tick, offset: soonest.cast_unsigned().wrapping_sub(tick) })
     }
 
     /// The time of a number of ticks.
@@ -61,44 +68,66 @@ impl TickRate {
     }
 }
 
+/// Nanoseconds of a tick, as `TICK_NSEC` rounds it (`include/vdso/jiffies.h`).
+const fn tick(rate: u64) -> u64 {
+    (NANOSECONDS + rate / 2) / rate
+}
+
+/// Whether there are as many ticks as there would be at a rate.
+fn fits(rate: u64, clocks: Clocks) -> bool {
+    let first = (1 << 32) - BEFORE_33_BITS * rate;
+    let since = clocks.ticks.checked_sub(first).map(|ticks| ticks.saturating_mul(tick(rate)));
+    since.is_some_and(|since| since.abs_diff(clocks.nanoseconds) <= APART)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn clocks(rate: u64, nanoseconds: u64) -> Clocks {
-        let initial = (1 << 32) - 300 * rate;
-        let ticks = u128::from(nanoseconds) * u128::from(rate) / u128::from(NANOSECONDS);
-        Clocks { ticks: initial + u64::try_from(ticks).unwrap(), nanoseconds }
+        let first = (1 << 32) - BEFORE_33_BITS * rate;
+        Clocks { ticks: first + nanoseconds / tick(rate), nanoseconds }
     }
+
+    const YEAR: u64 = 365 * 86_400 * NANOSECONDS;
 
     #[test]
     fn every_rate_is_told_whenever_it_is_measured() {
         for rate in RATES {
-            for start in [0, 1, 299_999_999_999, 300 * NANOSECONDS, 1 << 55] {
-                for apart in [APART, APART + 3_333_333, 250_000_000] {
-                    let (earlier, later) = (clocks(rate, start), clocks(rate, start + apart));
-                    let found = TickRate::of(earlier, later).unwrap();
-                    assert_eq!((NANOSECONDS + rate / 2) / rate, found.tick, "{rate} at {start}");
-                    assert_eq!(found.at(later.ticks), later.nanoseconds);
-                    let hour = clocks(rate, start + 3_600 * NANOSECONDS);
-                    let off = found.at(hour.ticks).abs_diff(hour.nanoseconds);
-                    assert!(off <= found.tick + 3_600 * rate, "{rate}: {off} ns off after an hour");
+            for start in [NANOSECONDS, 5_003_000_001, 200 * NANOSECONDS, 400 * NANOSECONDS, 30 * YEAR] {
+                let readings = [0, 1_234_567, 2_345_678].map(|after| clocks(rate, start + after));
+                let found = TickRate::of(&readings).unwrap();
+                assert_eq!(found.tick, tick(rate), "{rate} at {start}");
+                for after in [2_345_678, 2_345_679, 99_999_999, YEAR] {
+                    let moment = clocks(rate, start + after);
+                    let told = found.at(moment.ticks);
+                    assert!(told <= moment.nanoseconds, "{rate}: told early");
+                    assert!(moment.nanoseconds - told <= 2 * found.tick, "{rate}: told late");
                 }
             }
         }
     }
 
     #[test]
-    fn what_fits_no_rate_is_not_known() {
+    fn ticks_that_come_late_change_nothing() {
+        let at = |ticks_at, now| Clocks { nanoseconds: now, ..clocks(250, ticks_at) };
+        let late = at(70_000_000_000, 79_000_000_000);
+        let found = TickRate::of(&[late, clocks(250, 79_500_000_000)]).unwrap();
+        assert_eq!(found.tick, 4_000_000);
+        let moment = clocks(250, 90_000_000_000);
+        assert!(found.at(moment.ticks) <= moment.nanoseconds);
+        assert!(moment.nanoseconds - found.at(moment.ticks) <= 8_000_000);
+    }
+
+    #[test]
+    fn what_fits_no_rate_or_two_is_not_known() {
         let at = |ticks, nanoseconds| Clocks { ticks, nanoseconds };
-        for (earlier, later) in [
-            (at(0, 0), at(20, APART - 1)),
-            (at(0, 0), at(0, NANOSECONDS)),
-            (at(0, 0), at(1_024, NANOSECONDS)),
-            (at(5, 0), at(4, NANOSECONDS)),
-            (at(0, 5), at(250, 4)),
-        ] {
-            assert_eq!(TickRate::of(earlier, later), None);
+        assert_eq!(TickRate::of(&[]), None);
+        for reading in [at(0, 0), at(20, 80_000_000), at(1 << 40, NANOSECONDS), at(u64::MAX, 0)] {
+            assert_eq!(TickRate::of(&[reading]), None);
+        }
+        for rate in RATES {
+            assert_eq!(TickRate::of(&[clocks(rate, 300 * NANOSECONDS)]), None);
         }
     }
 }

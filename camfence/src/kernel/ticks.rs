@@ -9,7 +9,7 @@ use aya::{
 };
 use camfence_common::{
     abi::names,
-    clock::{APART, Clocks, TickRate},
+    clock::{Clocks, TickRate},
 };
 
 use super::{
@@ -21,6 +21,10 @@ use super::{
 /// The maps that are large, which this takes no part of.
 const LARGE: [&str; 5] =
     [names::COUNTERS, names::DEADLINES, names::LAST_SEEN, names::LEDGER, names::PROFILES];
+
+/// How often both clocks are read, and what is between: some are read soon after a tick.
+const READINGS: usize = 8;
+const BETWEEN: Duration = Duration::from_micros(700);
 
 /// Bytes of a frame that a test run takes.
 const FRAME: [u8; 64] = [0; 64];
@@ -57,9 +61,12 @@ fn measure() -> Result<Option<TickRate>> {
         let Shared(clocks) = clocks.get(&0, 0).tried(what)?;
         Ok(clocks)
     };
-    let earlier = read()?;
-    sleep(Duration::from_nanos(APART));
-    Ok(TickRate::of(earlier, read()?))
+    let mut readings = Vec::new();
+    for _ in 0..READINGS {
+        readings.push(read()?);
+        sleep(BETWEEN);
+    }
+    Ok(TickRate::of(&readings))
 }
 
 fn missing(name: &str) -> KernelError {
