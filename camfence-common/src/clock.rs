@@ -94,7 +94,9 @@ mod tests {
     #[test]
     fn every_rate_is_told_whenever_it_is_measured() {
         for rate in RATES {
-            for start in [NANOSECONDS, 5_003_000_001, 200 * NANOSECONDS, 400 * NANOSECONDS, 30 * YEAR] {
+            for start in
+                [NANOSECONDS, 5_003_000_001, 200 * NANOSECONDS, 400 * NANOSECONDS, 30 * YEAR]
+            {
                 let readings = [0, 1_234_567, 2_345_678].map(|after| clocks(rate, start + after));
                 let found = TickRate::of(&readings).unwrap();
                 assert_eq!(found.tick, tick(rate), "{rate} at {start}");
