@@ -47,7 +47,7 @@ const XDP_NAMES: [&str; 2] = [names::OUTBOUND_XDP, names::OUTBOUND_XDP_FRAGS];
 /// The pinned programs of a fence.
 #[derive(Debug)]
 pub struct Programs {
-    /// By name.
+    /// By name, in the order of [`XDP_NAMES`].
     outbound_xdp: Vec<(&'static str, Xdp)>,
     outbound_tc: SchedClassifier,
     inbound_tc: SchedClassifier,
@@ -69,11 +69,11 @@ impl Programs {
         for name in NAMES {
             ours.insert(name, pinned_ids(root, name)?);
         }
-        let mut outbound_xdp = Vec::new();
-        for name in pinned_names(&generation).filter(|name| is_xdp(name)) {
-            outbound_xdp.push((name, open_xdp(&generation.program(name))?));
+        let xdp = |name| Ok((name, open_xdp(&generation.program(name))?));
+        let mut outbound_xdp = vec![xdp(names::OUTBOUND_XDP)?];
+        if generation.program(names::OUTBOUND_XDP_FRAGS).exists() {
+            outbound_xdp.push(xdp(names::OUTBOUND_XDP_FRAGS)?);
         }
-        outbound_xdp.sort_by_key(|(name, _)| XDP_NAMES.iter().position(|other| other == name));
         Ok(Self {
             outbound_xdp,
             outbound_tc: open_tc(&generation.program(names::OUTBOUND_TC))?,
@@ -365,7 +365,7 @@ async fn replace(
         return replace_xdp(root, generation, pin, name);
     }
     let mut program = open_tc(pin)?;
-    replace_in_links(root, name, |link, what| {
+    replace_in_links(root, name, |_, link, what| {
         let link = SchedClassifierLink::try_from(link).tried(|| what.into())?;
         program.attach_to_link(link).map(drop).tried(|| what.into())
     })?;
@@ -387,34 +387,29 @@ async fn replace(
 /// the other's name; where a port cannot do without it, it has that of this version, under its own.
 fn replace_xdp(root: &Root, generation: &Generation, pin: &Path, name: &str) -> Result<()> {
     let mut program = open_xdp(pin)?;
-    let replaced_by = |program: &mut Xdp, link: FdLink, what: &str| {
+    let attach = |program: &mut Xdp, link: FdLink, what: &str| {
         let link = XdpLink::try_from(link).tried(|| what.into())?;
         program.attach_to_link(link).map(drop).tried(|| what.into())
     };
     let frags = generation.program(names::OUTBOUND_XDP_FRAGS);
-    for (path, link) in pinned_links(root, name)? {
-        let what = format!("replacing the program in {}", path.display());
-        match replaced_by(&mut program, link, &what) {
-            // The interface is gone, and the link waits for its pin to be removed.
-            Err(error) if error.errno() == Some(Errno::NOLINK) => {}
-            Err(_) if name == names::OUTBOUND_XDP && frags.exists() => {
-                replaced_by(&mut open_xdp(&frags)?, open_link(&path)?, &what)?;
-                rename(&path, &path.with_file_name(names::OUTBOUND_XDP_FRAGS))?;
-            }
-            replaced => replaced?,
+    let has_other = name == names::OUTBOUND_XDP && frags.exists();
+    replace_in_links(root, name, |path, link, what| match attach(&mut program, link, what) {
+        Err(error) if has_other && error.errno() != Some(Errno::NOLINK) => {
+            attach(&mut open_xdp(&frags)?, open_link(path)?, what)?;
+            rename(path, &path.with_file_name(names::OUTBOUND_XDP_FRAGS))
         }
-    }
-    Ok(())
+        attached => attached,
+    })
 }
 
 fn replace_in_links(
     root: &Root,
     name: &str,
-    mut replace: impl FnMut(FdLink, &str) -> Result<()>,
+    mut replace: impl FnMut(&Path, FdLink, &str) -> Result<()>,
 ) -> Result<()> {
     for (path, link) in pinned_links(root, name)? {
         let what = format!("replacing the program in {}", path.display());
-        match replace(link, &what) {
+        match replace(&path, link, &what) {
             // The interface is gone, and the link waits for its pin to be removed.
             Err(error) if error.errno() == Some(Errno::NOLINK) => {}
             replaced => replaced?,
