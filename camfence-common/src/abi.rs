@@ -104,12 +104,12 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
 
-/// What programs look at before they look for a camera: a part of the filter, and what is looked for besides.
+/// What programs look at before they look for a camera: a part of the filter, and a hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Ahead {
-    /// What is looked for besides registered cameras: bits of [`look_for`]. The same in all parts.
-    pub look_for: u64,
+    /// Not zero if the live map may have an entry for unknown sources. The same in all parts.
+    pub strangers: u64,
     /// The bits of the MACs that may be in the live map; see [`FilterPlace`].
     pub filter: [u64; Ahead::WORDS],
 }
@@ -117,21 +117,10 @@ pub struct Ahead {
 impl Ahead {
     /// Words of a part.
     pub const WORDS: usize = 1 << FilterPlace::WORD_BITS;
-
-    /// Whether something is looked for.
-    pub const fn looks_for(&self, what: u64) -> bool {
-        self.look_for & what != 0
-    }
 }
 
 /// Parts of the filter: of 2^20 bits in all, so that with the most cameras 15 bystanders of 16 are told at once.
 pub const AHEAD_PARTS: u32 = 1 << FilterPlace::PART_BITS;
-
-/// What programs look for besides registered cameras: bits of a number.
-pub mod look_for {
-    /// The live map may have an entry for unknown sources.
-    pub const STRANGERS: u64 = 1;
-}
 
 /// A MAC's place in the filter. Two can have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -19,7 +19,6 @@ use camfence_common::{
     abi::{
         AHEAD_PARTS, Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey,
         NameRule, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting, SightingKey, State, Tally,
-        look_for,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
@@ -201,11 +200,11 @@ fn ahead(mac: Mac) -> (bool, bool) {
     let Some(ahead) = AHEAD.get_ptr(place.part) else { return (true, true) };
     // SAFETY: the kernel returned a pointer to the element, which the place's word is in; volatile
     // because userspace may change it at any time.
-    let (word, look_for) = unsafe {
+    let (word, strangers) = unsafe {
         let filter = (&raw const (*ahead).filter).cast::<u64>();
-        (filter.add(place.word).read_volatile(), (&raw const (*ahead).look_for).read_volatile())
+        (filter.add(place.word).read_volatile(), (&raw const (*ahead).strangers).read_volatile())
     };
-    (word & place.mask() != 0, look_for & look_for::STRANGERS != 0)
+    (word & place.mask() != 0, strangers != 0)
 }
 
 #[inline(always)]

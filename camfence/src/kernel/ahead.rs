@@ -49,23 +49,20 @@ impl AheadMap {
         Ok(true)
     }
 
-    /// Whether programs look for something, wherever they look.
-    pub(super) fn looks_for(&self, what: u64) -> Result<bool> {
+    /// Whether programs look for entries of unknown sources, whichever MAC they see.
+    pub(super) fn looks_for_strangers(&self) -> Result<bool> {
         for part in 0..AHEAD_PARTS {
-            if !self.get(part)?.looks_for(what) {
+            if self.get(part)?.strangers == 0 {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Has programs look for something, or not.
-    pub(super) fn look_for(&mut self, what: u64, look: bool) -> Result<()> {
-        (0..AHEAD_PARTS).try_for_each(|part| {
-            self.change(part, |ahead| {
-                ahead.look_for = if look { ahead.look_for | what } else { ahead.look_for & !what };
-            })
-        })
+    /// Has programs look for entries of unknown sources, or not.
+    pub(super) fn look_for_strangers(&mut self, look: bool) -> Result<()> {
+        (0..AHEAD_PARTS)
+            .try_for_each(|part| self.change(part, |ahead| ahead.strangers = u64::from(look)))
     }
 
     fn change(&mut self, part: u32, change: impl FnOnce(&mut Ahead)) -> Result<()> {

@@ -9,7 +9,7 @@ use aya::{
 use camfence_common::{
     abi::{
         ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
-        SightingKey, State, Subject, look_for, names,
+        SightingKey, State, Subject, names,
     },
     limits::MAX_SIGHTINGS,
 };
@@ -197,7 +197,7 @@ impl Maps {
         let cameras = self.cameras()?;
         Ok(Observed {
             hidden: !self.ahead.covers(cameras.keys().copied())?,
-            strangers: self.ahead.looks_for(look_for::STRANGERS)?,
+            strangers: self.ahead.looks_for_strangers()?,
             cameras,
             profiles,
         })
@@ -375,7 +375,7 @@ impl Maps {
     /// Has programs look for entries of unknown sources, or not. Putting the live map in its own
     /// place waits until no program runs that may not have seen the change.
     fn look_for_strangers(&mut self, look: bool) -> Result<()> {
-        self.ahead.look_for(look_for::STRANGERS, look)?;
+        self.ahead.look_for_strangers(look)?;
         self.point_to_live()
     }
 
