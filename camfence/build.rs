@@ -1,4 +1,5 @@
-//! Builds the kernel programs, `camfence-ebpf`, into `$OUT_DIR/camfence.bpf.o`.
+//! Builds the kernel programs, `camfence-ebpf`, into `$OUT_DIR/camfence.bpf.o`, and the one that reads
+//! clocks into `$OUT_DIR/clocks.bpf.o`.
 
 #[path = "build/object.rs"]
 mod object;
@@ -8,5 +9,5 @@ mod toolchain;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    object::build("camfence", "camfence-ebpf/src")
+    object::build(&["camfence", "clocks"])
 }

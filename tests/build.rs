@@ -8,5 +8,5 @@ mod toolchain;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    object::build("bench", "camfence-ebpf/bench")
+    object::build(&["bench"])
 }

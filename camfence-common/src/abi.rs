@@ -89,10 +89,6 @@ pub mod names {
     pub const CAPTURE: &str = "CAPTURE";
     /// Read-only global, a [`TickRate`](crate::clock::TickRate): what the programs tell the time by.
     pub const TICK_RATE: &str = "TICK_RATE";
-    /// Program that reads both clocks, into the one element of the array below.
-    pub const READ_CLOCKS: &str = "clocks";
-    /// Array, one element: [`Clocks`](crate::clock::Clocks).
-    pub const CLOCKS: &str = "CLOCKS";
 }
 
 /// Entries of the profile table: twice the profiles a configuration may have, so that a new set

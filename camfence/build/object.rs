@@ -1,4 +1,4 @@
-//! Builds one of the object files of `camfence-ebpf` into `$OUT_DIR/NAME.bpf.o`.
+//! Builds object files of `camfence-ebpf` into `$OUT_DIR/NAME.bpf.o`.
 //!
 //! Build scripts share this file.
 
@@ -24,10 +24,9 @@ enum Failure {
     Compile(String),
 }
 
-/// Builds the object of a name, whose own sources are in the directory `sources`; tells cargo what
-/// it depends on, or what went wrong.
-pub(crate) fn build(name: &str, sources: &str) -> ExitCode {
-    match try_build(name, sources) {
+/// Builds the objects of these names; tells cargo what they depend on, or what went wrong.
+pub(crate) fn build(names: &[&str]) -> ExitCode {
+    match try_build(names) {
         Ok(()) => {}
         // Enough to make cargo stop; a failing exit code would bury the line in a backtrace.
         Err(Failure::Setup(line)) => println!("cargo::error={line}"),
@@ -39,7 +38,7 @@ pub(crate) fn build(name: &str, sources: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn try_build(name: &str, sources: &str) -> Result<(), Failure> {
+fn try_build(names: &[&str]) -> Result<(), Failure> {
     let target = toolchain::target(&variable("CARGO_CFG_TARGET_ENDIAN")?);
     let toolchain = Toolchain::find(target).ok_or_else(|| Failure::Setup(NO_COMPILER.into()))?;
     let linker = toolchain::bpf_linker().ok_or_else(|| Failure::Setup(NO_LINKER.into()))?;
@@ -47,26 +46,28 @@ fn try_build(name: &str, sources: &str) -> Result<(), Failure> {
     // A target directory of its own: cargo holds a lock on the outer one.
     let target_dir = out_dir.join("bpf");
 
-    compile(name, &toolchain, target, &linker, &target_dir)?;
-    let elf = target_dir.join(target).join("bpf").join(name);
-    let object = out_dir.join(format!("{name}.bpf.o"));
-    fs::copy(&elf, &object).map_err(|error| {
-        Failure::Setup(format!("copying {} to {}: {error}", elf.display(), object.display()))
-    })?;
-    watch(sources, &toolchain.rustc, &linker)
+    compile(names, &toolchain, target, &linker, &target_dir)?;
+    for name in names {
+        let elf = target_dir.join(target).join("bpf").join(name);
+        let object = out_dir.join(format!("{name}.bpf.o"));
+        fs::copy(&elf, &object).map_err(|error| {
+            Failure::Setup(format!("copying {} to {}: {error}", elf.display(), object.display()))
+        })?;
+    }
+    watch(&toolchain.rustc, &linker)
 }
 
 /// Runs the inner cargo; its warnings become the outer cargo's.
 fn compile(
-    name: &str,
+    names: &[&str],
     toolchain: &Toolchain,
     target: &str,
     linker: &Path,
     target_dir: &Path,
 ) -> Result<(), Failure> {
     let mut cargo = Command::new(&toolchain.cargo);
-    cargo.args(["build", "--quiet", "--color", "never", "--bin", name, "--target-dir"]);
-    cargo.arg(target_dir);
+    cargo.args(["build", "--quiet", "--color", "never", "--target-dir"]).arg(target_dir);
+    cargo.args(names.iter().flat_map(|name| ["--bin", name]));
     toolchain.prepare(&mut cargo, target, &variable("CARGO_CFG_TARGET_ARCH")?, linker);
     let output = cargo
         .current_dir(workspace()?)
@@ -84,13 +85,12 @@ fn compile(
     Ok(())
 }
 
-/// Has cargo run this script again when something that shapes the object changes. Said last, as
+/// Has cargo run this script again when something that shapes the objects changes. Said last, as
 /// cargo shows a script's output when it fails and runs a failed script again anyway.
-fn watch(sources: &str, rustc: &Path, linker: &Path) -> Result<(), Failure> {
+fn watch(rustc: &Path, linker: &Path) -> Result<(), Failure> {
     let workspace = workspace()?;
     for name in [
-        sources,
-        "camfence-ebpf/Cargo.toml",
+        "camfence-ebpf",
         "camfence-common/Cargo.toml",
         "camfence-common/src",
         "camfence/build",

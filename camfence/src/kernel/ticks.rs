@@ -3,24 +3,25 @@
 use std::{sync::OnceLock, thread::sleep, time::Duration};
 
 use aya::{
-    EbpfLoader, TestRun as _,
+    Ebpf, TestRun as _, include_bytes_aligned,
     maps::{Array, MapData},
     programs::{SchedClassifier, TestRunOptions},
 };
-use camfence_common::{
-    abi::names,
-    clock::{Clocks, TickRate},
-};
+use camfence_common::clock::{Clocks, TickRate};
 
 use super::{
     error::{KernelError, Result, Tried as _},
     maps::Shared,
-    object::bytes,
 };
 
-/// The maps that are large, which this takes no part of.
-const LARGE: [&str; 5] =
-    [names::COUNTERS, names::DEADLINES, names::LAST_SEEN, names::LEDGER, names::PROFILES];
+/// The program that reads both clocks, built by the build script.
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/clocks.bpf.o"));
+
+/// The program in it.
+const READ_CLOCKS: &str = "clocks";
+
+/// Its array, one element: [`Clocks`].
+const CLOCKS: &str = "CLOCKS";
 
 /// How often both clocks are read, and what is between: some are read soon after a tick.
 const READINGS: usize = 8;
@@ -44,15 +45,10 @@ pub(super) fn rate() -> TickRate {
 
 fn measure() -> Result<Option<TickRate>> {
     let what = || "measuring the kernel's ticks".to_owned();
-    let mut loader = EbpfLoader::new();
-    for name in LARGE {
-        loader.map_max_entries(name, 1);
-    }
-    let mut ebpf = loader.load(bytes()).tried(what)?;
-    let clocks = ebpf.take_map(names::CLOCKS).ok_or_else(|| missing(names::CLOCKS))?;
+    let mut ebpf = Ebpf::load(OBJECT).tried(what)?;
+    let clocks = ebpf.take_map(CLOCKS).ok_or_else(|| missing(CLOCKS))?;
     let clocks: Array<MapData, Shared<Clocks>> = clocks.try_into().tried(what)?;
-    let program =
-        ebpf.program_mut(names::READ_CLOCKS).ok_or_else(|| missing(names::READ_CLOCKS))?;
+    let program = ebpf.program_mut(READ_CLOCKS).ok_or_else(|| missing(READ_CLOCKS))?;
     let program: &mut SchedClassifier = program.try_into().tried(what)?;
     program.load().tried(what)?;
     let read = || -> Result<Clocks> {

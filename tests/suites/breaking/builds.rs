@@ -23,8 +23,10 @@ pub(crate) fn both(directory: &Path) -> Result<[PathBuf; 2]> {
         return Ok([this, other.into()]);
     }
     let mut program = fs::read(&this)?;
-    let object = bpf_object(&program).context("no BPF object in the program")?;
-    let patched = patch(&mut program[object..])?;
+    let mut patched = 0;
+    for object in bpf_objects(&program) {
+        patched += patch(&mut program[object..])?;
+    }
     ensure!(patched > 10, "only {patched} instructions to patch");
     let other = directory.join("camfence-other");
     fs::write(&other, program)?;
@@ -32,11 +34,13 @@ pub(crate) fn both(directory: &Path) -> Result<[PathBuf; 2]> {
     Ok([this, other])
 }
 
-/// Where the object with the kernel programs begins.
-fn bpf_object(program: &[u8]) -> Option<usize> {
-    program.windows(20).position(|bytes| {
+/// Where the objects with kernel programs begin.
+fn bpf_objects(program: &[u8]) -> Vec<usize> {
+    let is_object = |bytes: &[u8]| {
         bytes.starts_with(b"\x7fELF") && u16::from_le_bytes([bytes[18], bytes[19]]) == EM_BPF
-    })
+    };
+    let places = program.windows(20).enumerate();
+    places.filter(|(_, bytes)| is_object(bytes)).map(|(at, _)| at).collect()
 }
 
 /// Replaces the instructions in all sections with code; gives how many there were.
