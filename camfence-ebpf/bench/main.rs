@@ -3,6 +3,9 @@
 #![no_main]
 #![expect(clippy::needless_pass_by_value, reason = "the entry macros want the context so")]
 
+#[path = "../src/object.rs"]
+mod object;
+
 use aya_ebpf::{
     bindings::xdp_action,
     helpers::{bpf_ktime_get_ns, generated::bpf_redirect},
@@ -102,15 +105,3 @@ fn look_up(ctx: XdpContext) -> u32 {
     }
     if known { xdp_action::XDP_DROP } else { xdp_action::XDP_PASS }
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: nothing in the programs can panic; the verifier would reject a reachable loop.
-    unsafe { core::hint::unreachable_unchecked() }
-}
-
-/// The licence the kernel is told; it decides which helpers a program may call.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -4,6 +4,9 @@
 #![no_std]
 #![no_main]
 
+#[path = "../src/object.rs"]
+mod object;
+
 use aya_ebpf::{
     helpers::generated::{bpf_jiffies64, bpf_ktime_get_ns},
     macros::{classifier, map},
@@ -28,15 +31,3 @@ fn clocks(_ctx: TcContext) -> i32 {
     }
     0
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: nothing in the program can panic; the verifier would reject a reachable loop.
-    unsafe { core::hint::unreachable_unchecked() }
-}
-
-/// The licence the kernel is told; it decides which helpers a program may call.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

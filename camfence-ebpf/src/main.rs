@@ -12,6 +12,7 @@ mod capture;
 mod clock;
 mod ledger;
 mod maps;
+mod object;
 mod pointer;
 mod record;
 mod tc_packet;
@@ -118,15 +119,3 @@ fn on_tc(ctx: &TcContext, direction: Direction) -> Effect {
     }
     effect
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: nothing in the programs can panic; the verifier would reject a reachable loop.
-    unsafe { core::hint::unreachable_unchecked() }
-}
-
-/// The licence the kernel is told; it decides which helpers a program may call.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
