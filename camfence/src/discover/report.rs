@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use camfence_common::{mac::Mac, reason::Direction};
+use camfence_common::{mac::Mac, reason::Direction, wire::extension::Protocol};
 use serde::Serialize;
 
 use super::{
@@ -241,10 +241,10 @@ fn heard_peer(peer: Peer, [packets, bytes]: [u64; 2]) -> FoundPeer {
     FoundPeer {
         peer: peer.address,
         name: None,
+        // What kind of ICMP it was is not kept.
         service: Service {
-            protocol: protocol_name(peer.protocol),
-            port: Some(peer.port).filter(|port| *port != 0),
             icmp: None,
+            ..Service::new(Protocol(peer.protocol), peer.address, peer.port)
         },
         count: Count { packets, bytes },
         verdict: None,
@@ -264,28 +264,26 @@ fn flow_peer(entry: &Entry) -> FoundPeer {
 }
 
 fn peer_of(entry: &Entry) -> Peer {
-    let number = PROTOCOLS.iter().find(|(_, name)| *name == entry.service.protocol);
-    Peer {
-        address: entry.peer,
-        protocol: number.map_or(0, |(number, _)| *number),
-        port: entry.service.port.unwrap_or_default(),
-    }
-}
-
-/// Protocols that have a name, as in the ledger (IANA, "Protocol Numbers").
-const PROTOCOLS: [(u8, &str); 4] = [(1, "icmp"), (6, "tcp"), (17, "udp"), (58, "icmpv6")];
-
-fn protocol_name(number: u8) -> String {
-    let named = PROTOCOLS.iter().find(|(known, _)| *known == number);
-    named.map_or_else(|| number.to_string(), |(_, name)| (*name).to_string())
+    let Entry { peer: address, protocol: Protocol(protocol), .. } = *entry;
+    Peer { address, protocol, port: entry.service.port.unwrap_or_default() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
+    use camfence_common::{
+        flow::{Flow, FlowKey},
+        reason::Reason,
+    };
     use serde_json::json;
 
     use super::*;
-    use crate::discover::{fact::Fact, heard::Surroundings};
+    use crate::{
+        discover::{fact::Fact, heard::Surroundings},
+        kernel::ledger::Contents,
+        telemetry::{ledger::Selection, now::Now},
+    };
 
     const CAM: Mac = Mac([0xb0, 0xc5, 0x54, 0x25, 0x5b, 0x0e]);
     const PHONE: Mac = Mac([2, 0, 0, 0, 0, 9]);
@@ -335,6 +333,26 @@ mod tests {
             "notices": [],
         });
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn protocols_are_told_as_in_the_ledger_and_read_from_it() {
+        for (address, protocol, port, service) in [
+            (IpAddr::from([203, 0, 113, 7]), 17, 10_240, "udp/10240"),
+            (IpAddr::from([203, 0, 113, 7]), 1, 0, "icmp"),
+            (IpAddr::from([203, 0, 113, 7]), 132, 0, "132"),
+            (IpAddr::V6(Ipv6Addr::LOCALHOST), 58, 0, "icmpv6"),
+        ] {
+            let peer = Peer { address, protocol, port };
+            assert_eq!(heard_peer(peer, [1, 60]).service.to_string(), service);
+            let what = (protocol, port);
+            let key = FlowKey::new(CAM, Direction::Outbound, address, what, Reason::NotLocal);
+            let flows = [(key, Flow::default())].into_iter().collect();
+            let contents = Contents { flows, ..Contents::default() };
+            let config = Config::parse(Path::new("x"), "").unwrap();
+            let ledger = Ledger::live(&contents, &config, Selection::default(), Now::awake());
+            assert_eq!(peer_of(&ledger.entries[0]), peer);
+        }
     }
 
     #[test]

@@ -91,6 +91,9 @@ pub struct Entry {
     /// What the packets carry.
     #[serde(flatten)]
     pub service: Service,
+    /// The number of its protocol.
+    #[serde(skip)]
+    pub protocol: Protocol,
     /// Why they pass or are dropped.
     pub reason: &'static str,
     /// "pass" or "drop", whether or not that was carried out.
@@ -238,6 +241,7 @@ impl Entry {
             network: found.network,
             name: None,
             service: Service::of(key),
+            protocol: Protocol(key.protocol()),
             reason: reason.name(),
             verdict: reason.effect().name(),
             count: tally.into(),
@@ -251,10 +255,15 @@ impl Entry {
 impl Service {
     /// Of a flow.
     pub fn of(key: &FlowKey) -> Self {
-        let port = Some(key.port()).filter(|port| *port != 0);
-        let [kind, code] = key.port().to_be_bytes();
+        Self::new(Protocol(key.protocol()), key.peer(), key.port())
+    }
+
+    /// Of packets to or from a peer. The number is its port, or zero; of ICMP, the type and the code.
+    pub fn new(protocol: Protocol, peer: IpAddr, number: u16) -> Self {
+        let port = Some(number).filter(|port| *port != 0);
+        let [kind, code] = number.to_be_bytes();
         let icmp = Some(Icmp { kind, code });
-        let (protocol, port, icmp) = match (Protocol(key.protocol()), key.peer()) {
+        let (protocol, port, icmp) = match (protocol, peer) {
             (Protocol::TCP, _) => ("tcp".into(), port, None),
             (Protocol::UDP, _) => ("udp".into(), port, None),
             (Protocol::ICMP, IpAddr::V4(_)) => ("icmp".into(), None, icmp),

@@ -4,6 +4,7 @@ use bytemuck::Zeroable as _;
 use camfence_common::{
     abi::{CameraCounters, Tally},
     reason::{Direction, Reason},
+    wire::extension::Protocol,
 };
 
 use super::*;
@@ -52,6 +53,7 @@ pub(crate) fn reading(seconds: u64, dropped: u64) -> Reading {
         network: None,
         last_name: None,
         service: Service { protocol: "udp".into(), port: Some(10_240), icmp: None },
+        protocol: Protocol::UDP,
         reason: "not-local",
         verdict: "drop",
         count: tally.into(),
