@@ -93,11 +93,11 @@ impl Source {
 
     /// Does work on a thread of its own: reading of very many cameras takes a while.
     async fn read<T: Send + 'static>(
-        &self,
+        self,
         work: impl FnOnce(&Self, &Config) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (source, config) = (self.clone(), self.config.borrow().clone());
-        let read = spawn_blocking(move || work(&source, &config)).await;
+        let config = self.config.borrow().clone();
+        let read = spawn_blocking(move || work(&self, &config)).await;
         read.unwrap_or_else(|error| Err(Failure { message: error.to_string(), hint: None }))
     }
 
@@ -121,7 +121,7 @@ impl Source {
 }
 
 impl page::Source for Source {
-    async fn view(&self) -> Result<View, Failure> {
+    async fn view(self) -> Result<View, Failure> {
         let runtime = Handle::current();
         self.read(move |source, config| {
             let view = runtime.block_on(view(&source.fence, config)).map_err(of_fence)?;
@@ -131,7 +131,7 @@ impl page::Source for Source {
         .await
     }
 
-    async fn ledger(&self, mac: Mac) -> Result<Option<Ledger>, Failure> {
+    async fn ledger(self, mac: Mac) -> Result<Option<Ledger>, Failure> {
         self.read(move |source, config| {
             if !config.cameras.iter().any(|camera| camera.mac == mac) {
                 return Ok(None);
@@ -149,7 +149,7 @@ impl page::Source for Source {
         .await
     }
 
-    async fn timeline(&self, mac: Mac) -> Result<HistoryReport, Failure> {
+    async fn timeline(self, mac: Mac) -> Result<HistoryReport, Failure> {
         self.read(move |source, config| past::day(&source.fence, config, mac)).await
     }
 

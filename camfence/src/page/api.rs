@@ -132,9 +132,8 @@ pub(super) async fn sign_out<S: Source>(
 
 /// `GET /api/view`
 pub(super) async fn view<S: Source>(_: SignedIn, State(visit): State<Visit<S>>) -> Response {
-    let source = visit.page.source.clone();
-    let read = || async move { source.view().await };
-    reading(visit.served.during(visit.page.view.get((), read)).await)
+    let page = &visit.page;
+    reading(visit.served.during(page.view.get((), page.source.clone().view())).await)
 }
 
 /// `GET /api/cameras/MAC/ledger`
@@ -144,9 +143,8 @@ pub(super) async fn ledger<S: Source>(
     Path(mac): Path<String>,
 ) -> Response {
     let Ok(mac) = mac.parse::<Mac>() else { return nothing_there().await };
-    let source = visit.page.source.clone();
-    let read = || async move { source.ledger(mac).await };
-    reading(visit.served.during(visit.page.ledger.get(mac, read)).await)
+    let page = &visit.page;
+    reading(visit.served.during(page.ledger.get(mac, page.source.clone().ledger(mac))).await)
 }
 
 /// `GET /api/cameras/MAC/timeline`
@@ -156,9 +154,8 @@ pub(super) async fn timeline<S: Source>(
     Path(mac): Path<String>,
 ) -> Response {
     let Ok(mac) = mac.parse::<Mac>() else { return nothing_there().await };
-    let source = visit.page.source.clone();
-    let read = || async move { source.timeline(mac).await };
-    reading(visit.served.during(visit.page.timeline.get(mac, read)).await)
+    let page = &visit.page;
+    reading(visit.served.during(page.timeline.get(mac, page.source.clone().timeline(mac))).await)
 }
 
 /// `POST /api/changes`

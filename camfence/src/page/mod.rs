@@ -36,16 +36,17 @@ use crate::{
 /// Longest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 4 * 1024;
 
-/// What the page shows, and who carries out what is asked on it.
+/// What the page shows, and who carries out what is asked on it. A reading has a source of its own, as it
+/// goes on when whoever asked is gone.
 pub trait Source: Clone + Send + Sync + 'static {
     /// Reads the fence.
-    fn view(&self) -> impl Future<Output = Result<View, Failure>> + Send;
+    fn view(self) -> impl Future<Output = Result<View, Failure>> + Send;
 
     /// Reads whom a camera talked to, at most [`MOST_FLOWS`]. None if there is no such camera.
-    fn ledger(&self, mac: Mac) -> impl Future<Output = Result<Option<Ledger>, Failure>> + Send;
+    fn ledger(self, mac: Mac) -> impl Future<Output = Result<Option<Ledger>, Failure>> + Send;
 
     /// Reads what passed and was dropped of a camera in each five minutes of the last day.
-    fn timeline(&self, mac: Mac) -> impl Future<Output = Result<HistoryReport, Failure>> + Send;
+    fn timeline(self, mac: Mac) -> impl Future<Output = Result<HistoryReport, Failure>> + Send;
 
     /// Has a change made.
     fn ask(&self, request: Request) -> impl Future<Output = Result<Response, Failure>> + Send;

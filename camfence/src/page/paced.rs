@@ -44,11 +44,11 @@ impl<K> Default for Paced<K> {
 impl<K: PartialEq + Send + 'static> Paced<K> {
     /// What was read a moment ago, or is now. Whoever goes away does not end a reading, so that nobody
     /// can have more than one under way.
-    pub(super) async fn get<T, F>(&self, key: K, read: impl FnOnce() -> F) -> Answer
-    where
-        T: Serialize,
-        F: Future<Output = Result<T, Failure>> + Send + 'static,
-    {
+    pub(super) async fn get<T: Serialize>(
+        &self,
+        key: K,
+        reading: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Answer {
         let mut last = Arc::clone(&self.0).lock_owned().await;
         if let Some(last) = &*last {
             if last.key == key && Instant::now() < last.fresh {
@@ -56,7 +56,6 @@ impl<K: PartialEq + Send + 'static> Paced<K> {
             }
             sleep_until(last.rest).await;
         }
-        let reading = read();
         let reading = tokio::spawn(async move {
             let begun = Instant::now();
             let answer = reading.await.and_then(|value| json(&value));
@@ -94,11 +93,11 @@ mod tests {
     /// A reading that takes so long, and says which it is.
     async fn get(paced: &Paced<u8>, key: u8, count: &Arc<AtomicU32>, takes: Duration) -> Bytes {
         let count = Arc::clone(count);
-        let read = || async move {
+        let reading = async move {
             tokio::time::sleep(takes).await;
             Ok(count.fetch_add(1, Ordering::Relaxed) + 1)
         };
-        paced.get(key, read).await.unwrap()
+        paced.get(key, reading).await.unwrap()
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,19 +24,19 @@ const TOKEN: &str = "0123456789abcdefghij";
 struct Fake(Arc<Mutex<Vec<Request>>>);
 
 impl Source for Fake {
-    async fn view(&self) -> Result<View, Failure> {
+    async fn view(self) -> Result<View, Failure> {
         let status = StatusReport { interfaces: vec![], cameras: vec![] };
         let unknown = Unknown::new(false, UnknownReport { unknown: vec![] });
         Ok(View::new(5, status, vec!["default".into()], unknown))
     }
 
-    async fn ledger(&self, _: Mac) -> Result<Option<Ledger>, Failure> {
+    async fn ledger(self, _: Mac) -> Result<Option<Ledger>, Failure> {
         let none = Count::from(Tally::default());
         let evicted = Evicted { entries: 0, count: none };
         Ok(Some(Ledger { entries: vec![], evicted, lost: none }))
     }
 
-    async fn timeline(&self, _: Mac) -> Result<HistoryReport, Failure> {
+    async fn timeline(self, _: Mac) -> Result<HistoryReport, Failure> {
         Ok(HistoryReport { by: "5min", buckets: vec![] })
     }
 
