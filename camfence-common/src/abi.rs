@@ -28,7 +28,8 @@ pub const CANARY: Mac = Mac(*b"\x02cfcan");
 pub mod names {
     /// Array, one element: [`State`](super::State).
     pub const STATE: &str = "STATE";
-    /// Array of maps, one element: the live hash map of [`Key`](super::Key) to the index of a row, in 64 bits.
+    /// Array of maps, one element: the live hash map of [`Key`](super::Key) to
+    /// [`Entry`](super::Entry).
     pub const CAMERAS: &str = "CAMERAS";
     /// Array of [`Row`](super::Row).
     pub const ROWS: &str = "ROWS";
@@ -205,22 +206,47 @@ impl HintPlace {
     }
 }
 
-/// A row: an entry of the live map.
+/// Value of the live camera map: where its row is.
 ///
-/// Each slot has two, one for either side; the entries of a live map are all of one side. A row changes
-/// only while no live map names it and no program runs that may have found it.
+/// Each slot has two rows, one for either side; the entries of a live map are all of one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Entry {
+    /// Index of the row.
+    pub row: u32,
+    /// Zero.
+    pub pad: u32,
+}
+
+impl Entry {
+    /// Rows of a slot.
+    pub const SIDES: u32 = 2;
+
+    /// That of a slot's row on a side.
+    pub const fn new(slot: u32, side: u32) -> Self {
+        Self { row: slot * Self::SIDES + side, pad: 0 }
+    }
+
+    /// The slot.
+    pub const fn slot(self) -> u32 {
+        self.row / Self::SIDES
+    }
+
+    /// The side.
+    pub const fn side(self) -> u32 {
+        self.row % Self::SIDES
+    }
+}
+
+/// A camera, with whose it is. Changed only while no live map has an entry for it, and no program runs that
+/// may have found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Row {
     /// Whose it is.
     pub key: Key,
-    /// The entry.
+    /// The camera.
     pub camera: Camera,
-}
-
-impl Row {
-    /// Rows of a slot.
-    pub const SIDES: u32 = 2;
 }
 
 /// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports,

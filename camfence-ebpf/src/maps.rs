@@ -17,8 +17,9 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        AHEAD_PARTS, Ahead, Camera, CameraCounters, Hint, HintPlace, Key, NAME_SLOTS, NameKey,
-        NameRule, PROFILE_SLOTS, Profile, Row, SPARE_SLOTS, Sighting, SightingKey, State, Tally,
+        AHEAD_PARTS, Ahead, Camera, CameraCounters, Entry, Hint, HintPlace, Key, NAME_SLOTS,
+        NameKey, NameRule, PROFILE_SLOTS, Profile, Row, SPARE_SLOTS, Sighting, SightingKey, State,
+        Tally,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
@@ -63,7 +64,7 @@ struct LiveCameras {
 struct CameraMap {
     r#type: *const [i32; BPF_MAP_TYPE_HASH as usize],
     key_size: *const [i32; size_of::<Key>()],
-    value_size: *const [i32; size_of::<u64>()],
+    value_size: *const [i32; size_of::<Entry>()],
     max_entries: *const [i32; 1],
     map_flags: *const [i32; 0],
 }
@@ -93,17 +94,18 @@ impl LiveMap {
     #[inline(always)]
     fn get(self, key: Key) -> Option<&'static Camera> {
         // SAFETY: the kernel returned this map, whose keys are `Key`s.
-        let index = unsafe { bpf_map_lookup_elem(self.0.as_ptr(), (&raw const key).cast()) };
-        // SAFETY: the kernel returned no or a pointer to a value of the map, which userspace never changes.
-        let index = unsafe { index.cast::<u64>().as_ref() }?;
-        row(*index as u32).map(|row| &row.camera)
+        let entry = unsafe { bpf_map_lookup_elem(self.0.as_ptr(), (&raw const key).cast()) };
+        // SAFETY: the kernel returned no or a pointer to a value of the map. The entries of a live camera map are
+        // never changed, and neither they nor the map are reused while a program runs that may have found them.
+        let entry = unsafe { entry.cast::<Entry>().as_ref() }?;
+        row(entry.row).map(|row| &row.camera)
     }
 }
 
-/// The entries of camera maps. Written by userspace.
+/// The rows that entries of camera maps are for. Written by userspace.
 #[map]
 static ROWS: Array<Row> =
-    Array::with_max_entries(Row::SIDES * (DEFAULT_MAX_CAMERAS + SPARE_SLOTS), 0);
+    Array::with_max_entries(Entry::SIDES * (DEFAULT_MAX_CAMERAS + SPARE_SLOTS), 0);
 
 /// A row, which does not change while the program runs that has found it in a map or by a hint.
 #[inline(always)]

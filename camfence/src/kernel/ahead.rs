@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aya::maps::{Array, MapData};
-use camfence_common::abi::{AHEAD_PARTS, Ahead, Hint, HintPlace, Key, Subject};
+use camfence_common::abi::{AHEAD_PARTS, Ahead, Entry, Hint, HintPlace, Key, Subject};
 
 use super::{
     error::{Result, Tried as _},
@@ -19,7 +19,7 @@ pub(super) type Hints = BTreeMap<HintPlace, Hint>;
 
 impl AheadMap {
     /// The hints for all entries there will be.
-    pub(super) fn hints(entries: &[(Key, u32)]) -> Hints {
+    pub(super) fn hints(entries: &[(Key, Entry)]) -> Hints {
         let mut hints = Hints::new();
         for (place, row) in places(entries) {
             let hint = hints.entry(place);
@@ -29,7 +29,7 @@ impl AheadMap {
     }
 
     /// The hints for entries that come to those there are.
-    pub(super) fn more_hints(&self, entries: &[(Key, u32)]) -> Result<Hints> {
+    pub(super) fn more_hints(&self, entries: &[(Key, Entry)]) -> Result<Hints> {
         let mut hints = Self::hints(entries);
         self.each_part(&mut hints, |old, hint| {
             if *old != Hint::NOBODY {
@@ -77,7 +77,7 @@ impl AheadMap {
     }
 
     /// Whether there are hints that lead to entries, as far as they do not share a place.
-    pub(super) fn lead_to(&self, entries: &[(Key, u32)]) -> Result<bool> {
+    pub(super) fn lead_to(&self, entries: &[(Key, Entry)]) -> Result<bool> {
         let mut lead = true;
         self.each_part(&mut Self::hints(entries), |old, hint| {
             lead &= old.candidate().is_some()
@@ -143,9 +143,9 @@ impl AheadMap {
 }
 
 /// The places of entries that have one, and their rows.
-fn places(entries: &[(Key, u32)]) -> impl Iterator<Item = (HintPlace, u32)> {
-    entries.iter().filter_map(|(key, row)| match key.subject()? {
-        Subject::Camera(mac) => Some((HintPlace::of(mac), *row)),
+fn places(entries: &[(Key, Entry)]) -> impl Iterator<Item = (HintPlace, u32)> {
+    entries.iter().filter_map(|(key, entry)| match key.subject()? {
+        Subject::Camera(mac) => Some((HintPlace::of(mac), entry.row)),
         Subject::Strangers(_) => None,
     })
 }
@@ -174,12 +174,13 @@ mod tests {
     use super::*;
 
     /// Cameras of any vendor: those of one are spread evenly, since a hash of theirs is a multiple of their number.
-    fn cameras(count: u32) -> Vec<(Key, u32)> {
-        let camera = |row: u32| {
+    fn cameras(count: u32) -> Vec<(Key, Entry)> {
+        let camera = |slot: u32| {
             let mut hasher = DefaultHasher::new();
-            row.hash(&mut hasher);
-            let [a, b, c, d, e, ..] = hasher.finish().to_be_bytes();
-            (Subject::Camera(Mac([2, a, b, c, d, e])).key(), row)
+            slot.hash(&mut hasher);
+            let [vendor, of_vendor @ .., _, _] = hasher.finish().to_be_bytes();
+            let mac = [&[2, vendor], &of_vendor[..4]].concat();
+            (Subject::Camera(Mac(mac.try_into().expect("six bytes"))).key(), Entry::new(slot, 0))
         };
         (0..count).map(camera).collect()
     }
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn cameras_have_places_of_their_own() {
         let mut entries = cameras(4_096);
-        entries.push((Subject::Strangers(3).key(), 5_000));
+        entries.push((Subject::Strangers(3).key(), Entry::new(5_000, 0)));
         let all: Vec<(HintPlace, u32)> = places(&entries).collect();
         assert_eq!(all.len(), 4_096);
         assert!(all.iter().all(|(place, _)| place.part < AHEAD_PARTS));

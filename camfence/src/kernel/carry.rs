@@ -11,7 +11,8 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
     abi::{
-        ABI, Camera, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names,
+        ABI, Camera, CameraCounters, Entry, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject,
+        names,
     },
     limits::{MAX_BOUND, MAX_SIGHTINGS},
 };
@@ -21,7 +22,7 @@ use super::{
     error::{KernelError, Result},
     last_seen::LastSeen,
     ledger::Ledger,
-    live::{self, LIVE},
+    live::LIVE,
     maps::{Maps, SightingMap, abi, join, open, sightings_in},
     root::{Generation, Root},
     slots::{Counters, Deadlines, SlotsInUse, deadlines_in},
@@ -198,7 +199,7 @@ fn slots(generation: &Generation, abi: u32) -> Result<BTreeMap<Subject, u32>> {
     match abi {
         ..=WITHOUT_ZERO => slots_in(generation, |camera: &EarlierCamera| camera.slot),
         WITHOUT_ROWS => slots_in(generation, |camera: &Camera| camera.slot),
-        _ => slots_in(generation, |row| live::slot(*row)),
+        _ => slots_in(generation, |entry: &Entry| entry.slot()),
     }
 }
 

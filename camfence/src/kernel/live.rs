@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError};
-use camfence_common::abi::{Camera, Key, Row, SPARE_SLOTS, Subject, names};
+use camfence_common::abi::{Camera, Entry, Key, Row, SPARE_SLOTS, Subject, names};
 
 use super::{
     ahead::AheadMap,
@@ -23,8 +23,8 @@ use super::{
     slots::SlotsInUse,
 };
 
-/// The index of a row, by key.
-pub(super) type CameraMap = SharedMap<Key, u64>;
+/// Where the rows are, by key.
+pub(super) type CameraMap = SharedMap<Key, Entry>;
 
 /// Pin of the live camera map.
 pub(super) const LIVE: &str = "live";
@@ -74,13 +74,14 @@ impl Live {
 
     /// The cameras, and what stands for unknown sources.
     pub(super) fn cameras(&self) -> Result<BTreeMap<Subject, Camera>> {
-        let entries: BTreeMap<u32, Key> =
-            self.entries()?.into_iter().map(|(key, row)| (row, key)).collect();
-        let rows = entries.last_key_value().map_or(0, |(row, _)| row + 1);
+        let entries = self.entries()?;
+        let keys: BTreeMap<u32, Key> =
+            entries.into_iter().map(|(key, entry)| (entry.row, key)).collect();
+        let rows = keys.last_key_value().map_or(0, |(row, _)| row + 1);
         let mut cameras = BTreeMap::new();
         array::read(&self.rows, rows, "the cameras", |index, row| {
             // Others may have changed them meanwhile.
-            if entries.get(&index) == Some(&row.key) {
+            if keys.get(&index) == Some(&row.key) {
                 cameras.extend(row.key.subject().map(|subject| (subject, row.camera)));
             }
             std::ops::ControlFlow::Continue(())
@@ -92,11 +93,11 @@ impl Live {
     pub(super) fn camera(&self, subject: Subject) -> Result<Option<Camera>> {
         let what = || "reading a camera".to_owned();
         let key = subject.key();
-        let Shared(index) = match self.map.get(&Shared(key), 0) {
+        let Shared(entry) = match self.map.get(&Shared(key), 0) {
             Err(MapError::KeyNotFound) => return Ok(None),
-            index => index.tried(what)?,
+            entry => entry.tried(what)?,
         };
-        let Shared(row) = self.rows.get(&narrow(index), 0).tried(what)?;
+        let Shared(row) = self.rows.get(&entry.row, 0).tried(what)?;
         Ok((row.key == key).then_some(row.camera))
     }
 
@@ -180,7 +181,7 @@ impl Live {
 
     /// Has programs look at the map, which has these entries. While it takes the place of another, they have no
     /// other way to a row.
-    fn put_in_place(&mut self, entries: &[(Key, u32)]) -> Result<()> {
+    fn put_in_place(&mut self, entries: &[(Key, Entry)]) -> Result<()> {
         let hints = AheadMap::hints(entries);
         self.ahead.ask_everywhere()?;
         self.ahead.announce(&hints)?;
@@ -196,29 +197,25 @@ impl Live {
     fn side(&self) -> Result<Option<u32>> {
         let what = || "reading the cameras".to_owned();
         let Some(first) = self.map.keys().next() else { return Ok(None) };
-        let Shared(index) = self.map.get(&first.tried(what)?, 0).tried(what)?;
-        Ok(Some(narrow(index) % Row::SIDES))
+        let Shared(entry) = self.map.get(&first.tried(what)?, 0).tried(what)?;
+        Ok(Some(entry.side()))
     }
 
     /// The entries of the live map.
-    fn entries(&self) -> Result<Vec<(Key, u32)>> {
-        let mut entries = Vec::new();
-        batch::for_each(&self.map, "the cameras", |key, index| {
-            entries.push((*key, narrow(*index)))
-        })?;
-        Ok(entries)
+    fn entries(&self) -> Result<Vec<(Key, Entry)>> {
+        batch::entries(&self.map, "the cameras")
     }
 
     /// Writes the rows of cameras, on a side where no live map has them. Returns the entries to be.
-    fn write_rows(&self, cameras: &[(Subject, Camera)], side: u32) -> Result<Vec<(Key, u32)>> {
-        let rows: Vec<(u32, Row)> = cameras
-            .iter()
-            .map(|(subject, camera)| {
-                (camera.slot * Row::SIDES + side, Row { key: subject.key(), camera: *camera })
-            })
-            .collect();
-        array::write(&self.rows, &rows, "the cameras")?;
-        Ok(rows.into_iter().map(|(index, row)| (row.key, index)).collect())
+    fn write_rows(&self, cameras: &[(Subject, Camera)], side: u32) -> Result<Vec<(Key, Entry)>> {
+        let keys = cameras.iter().map(|(subject, _)| subject.key());
+        let entries = cameras.iter().map(|(_, camera)| Entry::new(camera.slot, side));
+        let entries: Vec<(Key, Entry)> = keys.zip(entries).collect();
+        let rows = entries.iter().zip(cameras);
+        let rows =
+            rows.map(|((key, entry), (_, camera))| (entry.row, Row { key: *key, camera: *camera }));
+        array::write(&self.rows, &rows.collect::<Vec<_>>(), "the cameras")?;
+        Ok(entries)
     }
 }
 
@@ -230,22 +227,15 @@ pub(super) const fn slots(max_cameras: u32) -> u32 {
 
 /// How many rows there are.
 pub(super) const fn rows(max_cameras: u32) -> u32 {
-    slots(max_cameras) * Row::SIDES
-}
-
-/// The slot of a row.
-pub(super) fn slot(row: u64) -> u32 {
-    narrow(row) / Row::SIDES
+    slots(max_cameras) * Entry::SIDES
 }
 
 fn new_map(room: u32) -> Result<CameraMap> {
     CameraMap::create(room, 0).tried(|| "making a camera map".into())
 }
 
-fn insert(map: &CameraMap, entries: &[(Key, u32)]) -> Result<()> {
-    let entries: Vec<(Key, u64)> =
-        entries.iter().map(|(key, row)| (*key, u64::from(*row))).collect();
-    batch::insert(map, &entries, |key| match key.subject() {
+fn insert(map: &CameraMap, entries: &[(Key, Entry)]) -> Result<()> {
+    batch::insert(map, entries, |key| match key.subject() {
         Some(Subject::Camera(mac)) => format!("adding camera {mac}"),
         Some(Subject::Strangers(ifindex)) => {
             format!("adding the unknown sources of interface {ifindex}")
@@ -257,9 +247,4 @@ fn insert(map: &CameraMap, entries: &[(Key, u32)]) -> Result<()> {
 fn rename_next(generation: &Generation) -> Result<()> {
     std::fs::rename(generation.map(NEXT), generation.map(LIVE))
         .tried(|| "renaming the camera map".into())
-}
-
-/// The index of a row, of which there are few; of one that cannot be, one that there is not.
-fn narrow(row: u64) -> u32 {
-    u32::try_from(row).unwrap_or(u32::MAX)
 }

@@ -17,7 +17,7 @@ use super::{
     },
     error::{OsCode as _, Result, Tried as _},
     last_seen::LastSeen,
-    live::{CameraMap, slot},
+    live::CameraMap,
     maps::{NO_PREALLOC, Shared, open, pinned, take},
     object::Object,
     root::Generation,
@@ -183,9 +183,9 @@ impl SlotsInUse {
     /// Those of a camera map.
     pub(super) fn in_map(map: &CameraMap) -> Result<Self> {
         let mut slots = Self(Vec::new());
-        batch::for_each(map, "the cameras", |key, row| {
+        batch::for_each(map, "the cameras", |key, entry| {
             if let Some(subject) = key.subject() {
-                slots.add(subject, slot(*row));
+                slots.add(subject, entry.slot());
             }
         })?;
         Ok(slots)

@@ -21,11 +21,11 @@ fn whoever_shares_a_place_is_judged_by_what_it_is(attachment: Attachment) -> Res
     let home = Home::new(attachment)?;
     let fence = home.fenced()?;
     let macs = of_one_place();
-    let [first, second, third, bystander] = &macs;
-    let check = |cameras: &[&Mac]| -> Result<()> {
-        macs.iter().try_for_each(|mac| is_judged(&home, mac, cameras.contains(&mac)))
+    let [first, second, third, bystander] = macs;
+    let check = |cameras: &[Mac]| -> Result<()> {
+        macs.iter().try_for_each(|mac| is_judged(&home, *mac, cameras.contains(mac)))
     };
-    let add = |mac: &Mac, name: &str| fence.verb(&["add", &mac.to_string(), "--name", name]);
+    let add = |mac: Mac, name: &str| fence.verb(&["add", &mac.to_string(), "--name", name]);
     check(&[])?;
     add(first, "first")?;
     check(&[first])?;
@@ -53,7 +53,7 @@ fn hints_that_lead_past_a_camera_are_mended(attachment: Attachment) -> Result<()
     let fence = home.fenced()?;
     let [mac, ..] = of_one_place();
     fence.verb(&["add", &mac.to_string(), "--name", "lost"])?;
-    is_judged(&home, &mac, true)?;
+    is_judged(&home, mac, true)?;
     let place = HintPlace::of(Number(mac.0));
     let at = 8 + 4 * place.index;
     let mut ahead = ahead(&fence)?;
@@ -63,9 +63,9 @@ fn hints_that_lead_past_a_camera_are_mended(attachment: Attachment) -> Result<()
         let mut part = right;
         part[at..at + 4].copy_from_slice(&wrong);
         ahead.set(place.part, part, 0)?;
-        is_judged(&home, &mac, is_found)?;
+        is_judged(&home, mac, is_found)?;
         fence.verb(&["reload"])?;
-        is_judged(&home, &mac, true)?;
+        is_judged(&home, mac, true)?;
         assert_eq!(hint(&ahead.get(&place.part, 0)?, at)[..3], hint(&right, at)[..3]);
         assert_eq!(hint(&ahead.get(&place.part, 0)?, at)[3], 1, "the row alone");
     }
@@ -82,9 +82,9 @@ fn ahead(fence: &Fence<'_>) -> Result<Array<MapData, [u8; PART]>> {
 }
 
 /// A camera's frame to the vendor is dropped, and anybody else's arrives.
-fn is_judged(home: &Home, mac: &Mac, as_camera: bool) -> Result<()> {
+fn is_judged(home: &Home, mac: Mac, as_camera: bool) -> Result<()> {
     let (port, gw) = (home.wire("driveway")?, home.wire("gw")?);
-    let frame = calling_home(*mac).build();
+    let frame = calling_home(mac).build();
     port.send(&frame)?;
     if as_camera { nothing_arrives(&gw) } else { arrives(&gw, &[frame]) }
 }

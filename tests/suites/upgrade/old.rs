@@ -36,65 +36,22 @@ pub(crate) struct Version {
     object: &'static [u8],
     /// Slots beside those of cameras: for unknown sources of ports, and for the canary if it has one.
     spare_slots: u32,
-    /// Whether maps and programs are a generation, with maps for what was carried over.
-    generations: bool,
-    /// Whether it has a ledger.
-    ledger: bool,
-    /// Whether it notes when cameras were seen.
-    last_seen: bool,
-    /// Whether a filter is in front of the camera map, and there is an XDP program for frames in one buffer.
-    filter: bool,
 }
 
-pub(crate) const ABI_2: Version = Version {
-    abi: 2,
-    object: include_bytes!("../../fixtures/abi2.bpf.o"),
-    spare_slots: 128,
-    generations: false,
-    ledger: false,
-    last_seen: false,
-    filter: false,
-};
+pub(crate) const ABI_2: Version =
+    Version { abi: 2, object: include_bytes!("../../fixtures/abi2.bpf.o"), spare_slots: 128 };
 
-pub(crate) const ABI_3: Version = Version {
-    abi: 3,
-    object: include_bytes!("../../fixtures/abi3.bpf.o"),
-    spare_slots: 129,
-    generations: true,
-    ledger: false,
-    last_seen: false,
-    filter: false,
-};
+pub(crate) const ABI_3: Version =
+    Version { abi: 3, object: include_bytes!("../../fixtures/abi3.bpf.o"), spare_slots: 129 };
 
-pub(crate) const ABI_4: Version = Version {
-    abi: 4,
-    object: include_bytes!("../../fixtures/abi4.bpf.o"),
-    spare_slots: 129,
-    generations: true,
-    ledger: true,
-    last_seen: false,
-    filter: false,
-};
+pub(crate) const ABI_4: Version =
+    Version { abi: 4, object: include_bytes!("../../fixtures/abi4.bpf.o"), spare_slots: 129 };
 
-pub(crate) const ABI_5: Version = Version {
-    abi: 5,
-    object: include_bytes!("../../fixtures/abi5.bpf.o"),
-    spare_slots: 129,
-    generations: true,
-    ledger: true,
-    last_seen: true,
-    filter: false,
-};
+pub(crate) const ABI_5: Version =
+    Version { abi: 5, object: include_bytes!("../../fixtures/abi5.bpf.o"), spare_slots: 129 };
 
-pub(crate) const ABI_6: Version = Version {
-    abi: 6,
-    object: include_bytes!("../../fixtures/abi6.bpf.o"),
-    spare_slots: 129,
-    generations: true,
-    ledger: true,
-    last_seen: true,
-    filter: true,
-};
+pub(crate) const ABI_6: Version =
+    Version { abi: 6, object: include_bytes!("../../fixtures/abi6.bpf.o"), spare_slots: 129 };
 
 const MAX_CAMERAS: u32 = 1_024;
 const MAX_SIGHTINGS: u32 = 1_024;
@@ -124,19 +81,38 @@ impl Version {
         MAX_CAMERAS + self.spare_slots
     }
 
+    /// Whether maps and programs are a generation, with maps for what was carried over.
+    const fn has_generations(self) -> bool {
+        self.abi >= 3
+    }
+
+    const fn has_ledger(self) -> bool {
+        self.abi >= 4
+    }
+
+    /// Whether it notes when cameras were seen.
+    const fn has_last_seen(self) -> bool {
+        self.abi >= 5
+    }
+
+    /// Whether a filter is in front of the camera map, and there is an XDP program for frames in one buffer.
+    const fn has_filter(self) -> bool {
+        self.abi >= 6
+    }
+
     /// The map with the hint about unknown sources.
     const fn strangers(self) -> &'static str {
-        if self.filter { "AHEAD" } else { "STRANGERS" }
+        if self.has_filter() { "AHEAD" } else { "STRANGERS" }
     }
 
     /// Its XDP program for a port that takes every one.
     const fn xdp(self) -> &'static str {
-        if self.filter { "outbound_xdp" } else { "outbound_xdp_frags" }
+        if self.has_filter() { "outbound_xdp" } else { "outbound_xdp_frags" }
     }
 
     /// Where its maps and programs are.
     fn directory(self, root: &Path) -> PathBuf {
-        if self.generations { root.join("g1") } else { root.into() }
+        if self.has_generations() { root.join("g1") } else { root.into() }
     }
 }
 
@@ -157,11 +133,11 @@ pub(crate) fn stand(
     let mut loader = EbpfLoader::new();
     loader.map_max_entries("COUNTERS", version.slots());
     loader.map_max_entries("DEADLINES", version.slots());
-    if version.last_seen {
+    if version.has_last_seen() {
         loader.map_max_entries("LAST_SEEN", version.slots());
     }
-    let ledger = if version.ledger { &LEDGER_MAPS[..] } else { &[] };
-    let last_seen = if version.last_seen { &LAST_SEEN_MAPS[..] } else { &[] };
+    let ledger = if version.has_ledger() { &LEDGER_MAPS[..] } else { &[] };
+    let last_seen = if version.has_last_seen() { &LAST_SEEN_MAPS[..] } else { &[] };
     for name in MAPS.iter().chain(&[version.strangers()]).chain(ledger).chain(last_seen) {
         loader.map_pin_path(name, maps.join(name));
     }
@@ -196,7 +172,7 @@ pub(crate) fn stand(
         fs::create_dir_all(&links)?;
         fence.lab.box_ns().run(|| attach(version, &mut object, attachment, port, &links))?;
     }
-    if version.generations {
+    if version.has_generations() {
         symlink("g1", root.join("current"))?;
     }
     Ok(())
@@ -210,7 +186,7 @@ fn write(
     opened: Mac,
     seconds: u64,
 ) -> Result<()> {
-    if version.filter {
+    if version.has_filter() {
         write_profiles(object, policy, profile)?;
         let mut ahead: Array<_, [u64; FILTER_WORDS]> =
             Array::try_from(object.map_mut("AHEAD").context("AHEAD")?)?;
@@ -232,15 +208,15 @@ fn write(
         let until = since_boot() + Duration::from_secs(seconds);
         deadlines.set(slot, u64::try_from(until.as_nanos())?, 0)?;
     }
-    if version.generations {
+    if version.has_generations() {
         CarriedMap::create(version.slots(), 1)?.pin(maps.join("CARRIED"))?;
         SeenMap::create(MAX_SIGHTINGS, 1)?.pin(maps.join("SEEN"))?;
     }
-    if version.ledger {
+    if version.has_ledger() {
         KeptMap::create(LEDGER_ENTRIES, 1)?.pin(maps.join("KEPT"))?;
         MissedMap::create(1, 1)?.pin(maps.join("MISSED"))?;
     }
-    if version.last_seen {
+    if version.has_last_seen() {
         LastCarriedMap::create(version.slots(), 1)?.pin(maps.join("LAST_CARRIED"))?;
     }
     let mut state: Array<_, [u32; 2]> = Array::try_from(object.map_mut("STATE").context("STATE")?)?;
