@@ -8,7 +8,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::{
     limits::{
-        MAX_ALLOWANCES, MAX_BOUND, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES,
+        MAX_ALLOWANCES, MAX_BOUND, MAX_CAMERAS, MAX_DNS_NAMES, MAX_LOCAL_PREFIXES, MAX_PROFILES,
         MAX_STRANGER_PORTS,
     },
     mac::Mac,
@@ -18,7 +18,7 @@ use crate::{
 
 /// The number of this set of shapes. State in the kernel that carries another one was written by
 /// another version.
-pub const ABI: u32 = 6;
+pub const ABI: u32 = 7;
 
 /// A camera that nobody has, in every fence that stands: its frames are run through the attached
 /// programs to see that they are dropped. Locally administered; the rest reads "cfcan".
@@ -29,8 +29,10 @@ pub mod names {
     /// Array, one element: [`State`](super::State).
     pub const STATE: &str = "STATE";
     /// Array of maps, one element: the live hash map of [`Key`](super::Key) to
-    /// [`Camera`](super::Camera).
+    /// [`Entry`](super::Entry).
     pub const CAMERAS: &str = "CAMERAS";
+    /// Array of [`Row`](super::Row).
+    pub const ROWS: &str = "ROWS";
     /// Array of [`Profile`](super::Profile).
     pub const PROFILES: &str = "PROFILES";
     /// LPM trie of [`NameKey`](super::NameKey) to [`NameRule`](super::NameRule).
@@ -100,38 +102,93 @@ const _: () = assert!(PROFILE_SLOTS as usize == 2 * MAX_PROFILES);
 pub const NAME_SLOTS: u32 = 32_768;
 const _: () = assert!(NAME_SLOTS as usize == PROFILE_SLOTS as usize * MAX_DNS_NAMES);
 
-/// What programs look at before they look for a camera: a part of the filter, and a hint.
+/// What programs look at before they look for a camera in the live map: a part of the hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Ahead {
     /// Not zero if the live map may have an entry for unknown sources. The same in all parts.
     pub strangers: u64,
-    /// The bits of the MACs that may be in the live map; see [`FilterPlace`].
-    pub filter: [u64; Ahead::WORDS],
+    /// Where the camera of a MAC is, by [`HintPlace`].
+    pub hints: [Hint; Ahead::HINTS],
 }
 
 impl Ahead {
-    /// Words of a part.
-    pub const WORDS: usize = 1 << FilterPlace::WORD_BITS;
+    /// Hints of a part.
+    pub const HINTS: usize = 1 << HintPlace::INDEX_BITS;
 }
 
-/// Parts of the filter: of 2^20 bits in all, so that with the most cameras 15 bystanders of 16 are told at once.
-pub const AHEAD_PARTS: u32 = 1 << FilterPlace::PART_BITS;
+/// Parts of the hints. They are four for each of the most cameras: of those, 8 of 9 have one of their own.
+pub const AHEAD_PARTS: u32 = 1 << HintPlace::PART_BITS;
+const _: () = assert!(AHEAD_PARTS as usize * Ahead::HINTS == 4 * MAX_CAMERAS as usize);
 
-/// A MAC's place in the filter. Two can have the same.
+/// Where the camera may be of the MACs that have this place. Zero: none of them is a camera.
+///
+/// The index of a row, with what is to be made of it in a byte of its own: a program that reads a hint
+/// while userspace writes it finds one as it was or as it will be, since the index is only changed
+/// while it does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Hint(u32);
+
+impl Hint {
+    /// No MAC of this place is a camera.
+    pub const NOBODY: Self = Self(0);
+    const FLAGS: u32 = 24;
+    /// The row may be the camera's: it is if it has its key.
+    const ROW: u32 = 1 << Self::FLAGS;
+    /// If it is not, the live map may have an entry.
+    const ASK: u32 = 2 << Self::FLAGS;
+    const INDEX: u32 = Self::ROW - 1;
+
+    /// The live map is asked; the row does not count yet.
+    #[must_use]
+    pub const fn ask(row: u32) -> Self {
+        Self(row & Self::INDEX | Self::ASK)
+    }
+
+    /// The row of the one camera that has this place, or of one of several.
+    #[must_use]
+    pub const fn row(row: u32, is_shared: bool) -> Self {
+        Self(row & Self::INDEX | Self::ROW | if is_shared { Self::ASK } else { 0 })
+    }
+
+    /// The row that may be the camera's, if one counts.
+    #[inline(always)]
+    pub const fn candidate(self) -> Option<u32> {
+        if self.0 & Self::ROW != 0 { Some(self.0 & Self::INDEX) } else { None }
+    }
+
+    /// Whether the live map may have an entry that the row is not.
+    #[inline(always)]
+    pub const fn asks(self) -> bool {
+        self.0 & Self::ASK != 0
+    }
+
+    /// The same, and the live map is asked.
+    #[must_use]
+    pub const fn and_ask(self) -> Self {
+        Self(self.0 | Self::ASK)
+    }
+
+    /// The live map is asked, whatever the row.
+    #[must_use]
+    pub const fn only_ask(self) -> Self {
+        Self(self.0 & Self::INDEX | Self::ASK)
+    }
+}
+
+/// A MAC's place among the hints. Two can have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FilterPlace {
+pub struct HintPlace {
     /// The part.
     pub part: u32,
-    /// The word in it.
-    pub word: usize,
-    bit: u32,
+    /// The index in it.
+    pub index: usize,
 }
 
-impl FilterPlace {
-    const PART_BITS: u32 = 7;
-    const WORD_BITS: u32 = 7;
-    const BIT_BITS: u32 = 6;
+impl HintPlace {
+    const PART_BITS: u32 = 8;
+    const INDEX_BITS: u32 = 10;
     /// 2^64 divided by the golden ratio: the upper bits of a product depend on all of a number's.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -141,16 +198,51 @@ impl FilterPlace {
     pub const fn of(mac: Mac) -> Self {
         let hash = mac.number().wrapping_mul(Self::FACTOR);
         let (part, rest) = (hash >> (64 - Self::PART_BITS), hash << Self::PART_BITS);
-        let (word, rest) = (rest >> (64 - Self::WORD_BITS), rest << Self::WORD_BITS);
-        let bit = rest >> (64 - Self::BIT_BITS);
-        Self { part: part as u32, word: word as usize, bit: bit as u32 }
+        Self { part: part as u32, index: (rest >> (64 - Self::INDEX_BITS)) as usize }
+    }
+}
+
+/// Value of the live camera map: where its row is.
+///
+/// Each slot has two rows, one for either side; the entries of a live map are all of one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Entry {
+    /// Index of the row.
+    pub row: u32,
+    /// Zero.
+    pub pad: u32,
+}
+
+impl Entry {
+    /// Rows of a slot.
+    pub const SIDES: u32 = 2;
+
+    /// That of a slot's row on a side.
+    pub const fn new(slot: u32, side: u32) -> Self {
+        Self { row: slot * Self::SIDES + side, pad: 0 }
     }
 
-    /// Its bit in the word.
-    #[inline(always)]
-    pub const fn mask(self) -> u64 {
-        1 << self.bit
+    /// The slot.
+    pub const fn slot(self) -> u32 {
+        self.row / Self::SIDES
     }
+
+    /// The side.
+    pub const fn side(self) -> u32 {
+        self.row % Self::SIDES
+    }
+}
+
+/// A camera, with whose it is. Changed only while no live map has an entry for it, and no program runs that
+/// may have found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Row {
+    /// Whose it is.
+    pub key: Key,
+    /// The camera.
+    pub camera: Camera,
 }
 
 /// Entries of the camera map, and slots, beside those of cameras: for the unknown sources of ports,
@@ -225,10 +317,10 @@ impl Subject {
     }
 }
 
-/// A registered camera, or what stands for the unknown sources of a port: value of the camera map.
+/// A registered camera, or what stands for the unknown sources of a port.
 ///
-/// Never changed in place. A hash map may reuse the memory of a replaced or removed entry while
-/// a program still reads it, so a live camera map only gains entries; anything else is a new map.
+/// Never changed while a program may read it: a live camera map only gains entries, and anything else
+/// is a new map, whose entries are in rows of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Camera {

@@ -17,8 +17,9 @@ use aya_ebpf::{
 };
 use camfence_common::{
     abi::{
-        AHEAD_PARTS, Ahead, Camera, CameraCounters, FilterPlace, Key, NAME_SLOTS, NameKey,
-        NameRule, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting, SightingKey, State, Tally,
+        AHEAD_PARTS, Ahead, Camera, CameraCounters, Entry, Hint, HintPlace, Key, NAME_SLOTS,
+        NameKey, NameRule, PROFILE_SLOTS, Profile, Row, SPARE_SLOTS, Sighting, SightingKey, State,
+        Tally,
     },
     limits::{DEFAULT_MAX_CAMERAS, MAX_SIGHTINGS},
     mac::Mac,
@@ -63,7 +64,7 @@ struct LiveCameras {
 struct CameraMap {
     r#type: *const [i32; BPF_MAP_TYPE_HASH as usize],
     key_size: *const [i32; size_of::<Key>()],
-    value_size: *const [i32; size_of::<Camera>()],
+    value_size: *const [i32; size_of::<Entry>()],
     max_entries: *const [i32; 1],
     map_flags: *const [i32; 0],
 }
@@ -93,12 +94,23 @@ impl LiveMap {
     #[inline(always)]
     fn get(self, key: Key) -> Option<&'static Camera> {
         // SAFETY: the kernel returned this map, whose keys are `Key`s.
-        let camera = unsafe { bpf_map_lookup_elem(self.0.as_ptr(), (&raw const key).cast()) };
-        // SAFETY: the kernel returned no or a pointer to a value of the map. A live camera map's
-        // values are never changed, and neither they nor the map are reused while a program runs
-        // that may have found them (see `Camera`); nothing outlives the program.
-        unsafe { camera.cast::<Camera>().as_ref() }
+        let entry = unsafe { bpf_map_lookup_elem(self.0.as_ptr(), (&raw const key).cast()) };
+        // SAFETY: the kernel returned no or a pointer to a value of the map. The entries of a live camera map are
+        // never changed, and neither they nor the map are reused while a program runs that may have found them.
+        let entry = unsafe { entry.cast::<Entry>().as_ref() }?;
+        row(entry.row).map(|row| &row.camera)
     }
+}
+
+/// The rows that entries of camera maps are for. Written by userspace.
+#[map]
+static ROWS: Array<Row> =
+    Array::with_max_entries(Entry::SIDES * (DEFAULT_MAX_CAMERAS + SPARE_SLOTS), 0);
+
+/// A row, which does not change while the program runs that has found it in a map or by a hint.
+#[inline(always)]
+fn row(index: u32) -> Option<&'static Row> {
+    ROWS.get(index)
 }
 
 /// The policies that cameras point to. Written by userspace. An element that was never written
@@ -148,12 +160,18 @@ pub(crate) struct Maps;
 impl Tables for Maps {
     #[inline(always)]
     fn camera(&self, mac: Mac, port: impl FnOnce() -> u32) -> Option<&Camera> {
-        let (camera, strangers) = ahead(mac);
-        if !camera && !strangers {
+        let (hint, strangers) = ahead(mac);
+        let key = Key::of_mac(mac);
+        if let Some(row) = hint.candidate().and_then(row)
+            && row.key == key
+        {
+            return Some(&row.camera);
+        }
+        if !hint.asks() && !strangers {
             return None;
         }
         let live = CAMERAS.live()?;
-        let camera = live.get(Key::of_mac(mac));
+        let camera = live.get(key);
         if camera.is_some() || !strangers {
             return camera;
         }
@@ -193,18 +211,18 @@ impl Tables for Maps {
     }
 }
 
-/// What is looked for on account of a MAC: itself, and what stands for unknown sources.
+/// Where to look on account of a MAC, and whether for what stands for unknown sources.
 #[inline(always)]
-fn ahead(mac: Mac) -> (bool, bool) {
-    let place = FilterPlace::of(mac);
-    let Some(ahead) = AHEAD.get_ptr(place.part) else { return (true, true) };
-    // SAFETY: the kernel returned a pointer to the element, which the place's word is in; volatile
-    // because userspace may change it at any time.
-    let (word, strangers) = unsafe {
-        let filter = (&raw const (*ahead).filter).cast::<u64>();
-        (filter.add(place.word).read_volatile(), (&raw const (*ahead).strangers).read_volatile())
-    };
-    (word & place.mask() != 0, strangers != 0)
+fn ahead(mac: Mac) -> (Hint, bool) {
+    let place = HintPlace::of(mac);
+    let Some(ahead) = AHEAD.get_ptr(place.part) else { return (Hint::ask(0), true) };
+    // SAFETY: the kernel returned a pointer to the element, which the hint is in; volatile because
+    // userspace may change it at any time.
+    unsafe {
+        let hints = (&raw const (*ahead).hints).cast::<Hint>();
+        let strangers = (&raw const (*ahead).strangers).read_volatile();
+        (hints.add(place.index).read_volatile(), strangers != 0)
+    }
 }
 
 #[inline(always)]

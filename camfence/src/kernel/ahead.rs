@@ -1,52 +1,89 @@
-//! What programs look at before they look for a camera: [`Ahead`].
+//! What programs look at before they look for a camera in the live map: [`Ahead`].
 
 use std::collections::BTreeMap;
 
 use aya::maps::{Array, MapData};
-use camfence_common::abi::{AHEAD_PARTS, Ahead, FilterPlace, Subject};
+use camfence_common::abi::{AHEAD_PARTS, Ahead, Entry, Hint, HintPlace, Key, Subject};
 
 use super::{
     error::{Result, Tried as _},
     maps::Shared,
 };
 
-/// The map. Programs may read it at any time: a bit of the filter is set before what it is for comes,
-/// and cleared after that has gone.
+/// The map. Programs may read it at any time: a hint has the live map asked before an entry comes, and
+/// leads nowhere after it has gone.
 pub(super) struct AheadMap(pub(super) Array<MapData, Shared<Ahead>>);
 
-/// Places in the filter, by their parts.
-type Places = BTreeMap<u32, Vec<FilterPlace>>;
+/// Hints for some entries. Only registered cameras have one.
+pub(super) type Hints = BTreeMap<HintPlace, Hint>;
 
 impl AheadMap {
-    /// Sets the filter's bits for what is about to be in the live map.
-    pub(super) fn cover(&mut self, subjects: impl IntoIterator<Item = Subject>) -> Result<()> {
-        for (part, places) in places(subjects) {
-            self.change(part, |ahead| set(ahead, &places))?;
+    /// The hints for all entries there will be.
+    pub(super) fn hints(entries: &[(Key, Entry)]) -> Hints {
+        let mut hints = Hints::new();
+        for (place, row) in places(entries) {
+            let hint = hints.entry(place);
+            hint.and_modify(|hint| *hint = hint.and_ask()).or_insert(Hint::row(row, false));
         }
-        Ok(())
+        hints
     }
 
-    /// Leaves the filter the bits of what is in the live map.
-    pub(super) fn cover_only(&mut self, subjects: impl IntoIterator<Item = Subject>) -> Result<()> {
-        let places = places(subjects);
+    /// The hints for entries that come to those there are.
+    pub(super) fn more_hints(&self, entries: &[(Key, Entry)]) -> Result<Hints> {
+        let mut hints = Self::hints(entries);
+        self.each_part(&mut hints, |old, hint| {
+            if *old != Hint::NOBODY {
+                *hint = old.and_ask();
+            }
+        })?;
+        Ok(hints)
+    }
+
+    /// Has programs ask the live map where these hints will be; those there are keep their rows.
+    pub(super) fn announce(&mut self, hints: &Hints) -> Result<()> {
+        self.change_parts(hints, |old, hint| match old.candidate() {
+            Some(_) => old.and_ask(),
+            None => hint.only_ask(),
+        })
+    }
+
+    /// Has programs ask the live map wherever there is a hint.
+    pub(super) fn ask_everywhere(&mut self) -> Result<()> {
         for part in 0..AHEAD_PARTS {
             self.change(part, |ahead| {
-                ahead.filter.fill(0);
-                set(ahead, places.get(&part).map_or(&[], Vec::as_slice));
+                let used = ahead.hints.iter_mut().filter(|hint| **hint != Hint::NOBODY);
+                used.for_each(|hint| *hint = hint.only_ask());
             })?;
         }
         Ok(())
     }
 
-    /// Whether the filter has the bits of some subjects.
-    pub(super) fn covers(&self, subjects: impl IntoIterator<Item = Subject>) -> Result<bool> {
-        for (part, places) in places(subjects) {
-            let ahead = self.get(part)?;
-            if !places.iter().all(|place| ahead.filter[place.word] & place.mask() != 0) {
-                return Ok(false);
-            }
+    /// Sets hints that were announced, for rows that programs can read since all that run began.
+    pub(super) fn set(&mut self, hints: &Hints) -> Result<()> {
+        self.change_parts(hints, |_, hint| *hint)
+    }
+
+    /// The same, and leaves no others.
+    pub(super) fn set_only(&mut self, hints: &Hints) -> Result<()> {
+        for part in 0..AHEAD_PARTS {
+            self.change(part, |ahead| {
+                let places = (0..).map(|index| HintPlace { part, index });
+                for (hint, place) in ahead.hints.iter_mut().zip(places) {
+                    *hint = hints.get(&place).copied().unwrap_or(Hint::NOBODY);
+                }
+            })?;
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Whether there are hints that lead to entries, as far as they do not share a place.
+    pub(super) fn lead_to(&self, entries: &[(Key, Entry)]) -> Result<bool> {
+        let mut lead = true;
+        self.each_part(&mut Self::hints(entries), |old, hint| {
+            lead &= old.candidate().is_some()
+                && (old.asks() || !hint.asks() && old.candidate() == hint.candidate());
+        })?;
+        Ok(lead)
     }
 
     /// Whether programs look for entries of unknown sources, whichever MAC they see.
@@ -65,6 +102,30 @@ impl AheadMap {
             .try_for_each(|part| self.change(part, |ahead| ahead.strangers = u64::from(look)))
     }
 
+    /// Goes through some hints, each with what there is at its place.
+    fn each_part(&self, hints: &mut Hints, mut each: impl FnMut(&Hint, &mut Hint)) -> Result<()> {
+        for part in parts(hints) {
+            let ahead = self.get(part)?;
+            for (place, hint) in hints.range_mut(of_part(part)) {
+                each(&ahead.hints[place.index], hint);
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes what there is at the places of some hints.
+    fn change_parts(&mut self, hints: &Hints, each: impl Fn(Hint, &Hint) -> Hint) -> Result<()> {
+        for part in parts(hints) {
+            self.change(part, |ahead| {
+                for (place, hint) in hints.range(of_part(part)) {
+                    let there = &mut ahead.hints[place.index];
+                    *there = each(*there, hint);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
     fn change(&mut self, part: u32, change: impl FnOnce(&mut Ahead)) -> Result<()> {
         let old = self.get(part)?;
         let mut new = old;
@@ -81,42 +142,84 @@ impl AheadMap {
     }
 }
 
-/// The places of some subjects. Only registered cameras have one.
-fn places(subjects: impl IntoIterator<Item = Subject>) -> Places {
-    let mut places = Places::new();
-    for subject in subjects {
-        if let Subject::Camera(mac) = subject {
-            let place = FilterPlace::of(mac);
-            places.entry(place.part).or_default().push(place);
-        }
-    }
-    places
+/// The places of entries that have one, and their rows.
+fn places(entries: &[(Key, Entry)]) -> impl Iterator<Item = (HintPlace, u32)> {
+    entries.iter().filter_map(|(key, entry)| match key.subject()? {
+        Subject::Camera(mac) => Some((HintPlace::of(mac), entry.row)),
+        Subject::Strangers(_) => None,
+    })
 }
 
-fn set(ahead: &mut Ahead, places: &[FilterPlace]) {
-    for place in places {
-        ahead.filter[place.word] |= place.mask();
-    }
+/// The parts that hints are in.
+fn parts(hints: &Hints) -> Vec<u32> {
+    let mut parts: Vec<u32> = hints.keys().map(|place| place.part).collect();
+    parts.dedup();
+    parts
+}
+
+/// The places of a part.
+fn of_part(part: u32) -> std::ops::Range<HintPlace> {
+    HintPlace { part, index: 0 }..HintPlace { part: part + 1, index: 0 }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{
+        collections::BTreeSet,
+        hash::{DefaultHasher, Hash as _, Hasher as _},
+    };
 
     use camfence_common::mac::Mac;
 
     use super::*;
 
+    /// Cameras of any vendor: those of one are spread evenly, since a hash of theirs is a multiple of their number.
+    fn cameras(count: u32) -> Vec<(Key, Entry)> {
+        let camera = |slot: u32| {
+            let mut hasher = DefaultHasher::new();
+            slot.hash(&mut hasher);
+            let [vendor, of_vendor @ .., _, _] = hasher.finish().to_be_bytes();
+            let mac = [&[2, vendor], &of_vendor[..4]].concat();
+            (Subject::Camera(Mac(mac.try_into().expect("six bytes"))).key(), Entry::new(slot, 0))
+        };
+        (0..count).map(camera).collect()
+    }
+
     #[test]
     fn cameras_have_places_of_their_own() {
-        let camera = |n: u16| {
-            let [a, b] = n.to_be_bytes();
-            Subject::Camera(Mac([2, 0, 0, 0, a, b]))
-        };
-        let all = places((0..4_096).map(camera).chain([Subject::Strangers(3)]));
-        assert!(all.keys().all(|part| *part < AHEAD_PARTS));
-        assert!(all.values().flatten().all(|place| place.word < Ahead::WORDS));
-        let distinct: BTreeSet<&FilterPlace> = all.values().flatten().collect();
+        let mut entries = cameras(4_096);
+        entries.push((Subject::Strangers(3).key(), Entry::new(5_000, 0)));
+        let all: Vec<(HintPlace, u32)> = places(&entries).collect();
+        assert_eq!(all.len(), 4_096);
+        assert!(all.iter().all(|(place, _)| place.part < AHEAD_PARTS));
+        assert!(all.iter().all(|(place, _)| place.index < Ahead::HINTS));
+        let distinct: BTreeSet<HintPlace> = all.iter().map(|(place, _)| *place).collect();
         assert!(distinct.len() > 4_000, "{} of 4,096", distinct.len());
+    }
+
+    #[test]
+    fn most_of_the_most_cameras_have_a_row_of_their_own_in_the_hints() {
+        let entries = cameras(65_536);
+        let hints = AheadMap::hints(&entries);
+        let found = places(&entries).filter(|(place, row)| hints[place].candidate() == Some(*row));
+        assert!(found.count() > 57_000);
+    }
+
+    #[test]
+    fn a_place_of_several_cameras_leads_to_the_first_and_to_the_live_map() {
+        let entries = cameras(65_536);
+        let hints = AheadMap::hints(&entries);
+        let mut first = BTreeMap::new();
+        let mut shared = BTreeSet::new();
+        for (place, row) in places(&entries) {
+            if *first.entry(place).or_insert(row) != row {
+                shared.insert(place);
+            }
+        }
+        assert!(!shared.is_empty());
+        for (place, hint) in hints {
+            assert_eq!(hint.candidate(), first.get(&place).copied());
+            assert_eq!(hint.asks(), shared.contains(&place));
+        }
     }
 }

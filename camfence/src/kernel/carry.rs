@@ -8,36 +8,39 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use aya::maps::{HashMap, MapData};
 use bytemuck::{Pod, Zeroable};
 use camfence_common::{
     abi::{
-        ABI, Camera, CameraCounters, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject, names,
+        ABI, Camera, CameraCounters, Entry, Key, Prefix4, Prefix6, Sighting, SightingKey, Subject,
+        names,
     },
     limits::{MAX_BOUND, MAX_SIGHTINGS},
 };
 
 use super::{
-    error::{KernelError, Result, Tried as _},
+    batch::{self, SharedMap},
+    error::{KernelError, Result},
     last_seen::LastSeen,
     ledger::Ledger,
-    maps::{CameraMap, LIVE, Maps, Shared, SightingMap, abi, cameras_in, join, open, sightings_in},
+    live::LIVE,
+    maps::{Maps, SightingMap, abi, join, open, sightings_in},
     root::{Generation, Root},
     slots::{Counters, Deadlines, SlotsInUse, deadlines_in},
 };
 
 /// The maps of ABI 2 are those of ABI 3, but for what was carried over to them, those are the maps of ABI 4,
-/// but for the ledger, those are the maps of ABI 5, but for when cameras were seen and for what is told, and those
-/// are the maps of ABI 6, but for the shape of a camera and the filter.
+/// but for the ledger, those are the maps of ABI 5, but for when cameras were seen and for what is told, those are
+/// the maps of ABI 6, but for the shape of a camera, and those are the maps of ABI 7, but for the rows.
 ///
 /// A change of a shape that is read here keeps the old one here, for the numbers that had it.
 const WITHOUT_CARRIED: u32 = 2;
 const WITHOUT_LEDGER: u32 = 3;
 const WITHOUT_LAST_SEEN: u32 = 4;
-const WITHOUT_FILTER: u32 = 5;
-const _: () = assert!(ABI == WITHOUT_FILTER + 1);
+const WITHOUT_ZERO: u32 = 5;
+const WITHOUT_ROWS: u32 = 6;
+const _: () = assert!(ABI == WITHOUT_ROWS + 1);
 
-/// A camera up to [`WITHOUT_FILTER`]: its slot, and what is not read here.
+/// A camera up to [`WITHOUT_ZERO`]: its slot, and what is not read here.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct EarlierCamera {
@@ -46,8 +49,6 @@ struct EarlierCamera {
     bound4: [Prefix4; MAX_BOUND],
     bound6: [Prefix6; MAX_BOUND],
 }
-
-type EarlierCameraMap = HashMap<MapData, Shared<Key>, Shared<EarlierCamera>>;
 
 /// Maps that others take the place of.
 pub(crate) struct Old {
@@ -105,7 +106,7 @@ impl Old {
     fn open(generation: &Generation, abi: u32) -> Result<Option<Self>> {
         let (counters, seen) = match abi {
             WITHOUT_CARRIED => (Counters::open_alone(generation)?, None),
-            WITHOUT_LEDGER | WITHOUT_LAST_SEEN | WITHOUT_FILTER | ABI => {
+            WITHOUT_LEDGER | WITHOUT_LAST_SEEN | WITHOUT_ZERO | WITHOUT_ROWS | ABI => {
                 (Counters::open(generation)?, Some(open(generation, names::SEEN)?))
             }
             _ => return Ok(None),
@@ -195,20 +196,22 @@ impl Old {
 ///
 /// If a replacement of the live map was not finished, the next has no slot that this has not.
 fn slots(generation: &Generation, abi: u32) -> Result<BTreeMap<Subject, u32>> {
-    if abi > WITHOUT_FILTER {
-        let live: CameraMap = open(generation, LIVE)?;
-        return Ok(cameras_in(&live)?
-            .into_iter()
-            .map(|(key, camera)| (key, camera.slot))
-            .collect());
+    match abi {
+        ..=WITHOUT_ZERO => slots_in(generation, |camera: &EarlierCamera| camera.slot),
+        WITHOUT_ROWS => slots_in(generation, |camera: &Camera| camera.slot),
+        _ => slots_in(generation, |entry: &Entry| entry.slot()),
     }
-    let live: EarlierCameraMap = open(generation, LIVE)?;
+}
+
+/// The same from a live map with other values.
+fn slots_in<V: Pod>(
+    generation: &Generation,
+    slot: impl Fn(&V) -> u32,
+) -> Result<BTreeMap<Subject, u32>> {
+    let live: SharedMap<Key, V> = open(generation, LIVE)?;
     let mut slots = BTreeMap::new();
-    for entry in &live {
-        let (Shared(key), Shared(camera)) = entry.tried(|| "reading the cameras".into())?;
-        if let Some(subject) = key.subject() {
-            slots.insert(subject, camera.slot);
-        }
-    }
+    batch::for_each(&live, "the cameras", |key, value| {
+        slots.extend(key.subject().map(|subject| (subject, slot(value))));
+    })?;
     Ok(slots)
 }

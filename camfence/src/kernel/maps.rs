@@ -4,22 +4,22 @@ use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use aya::{
     Pod,
-    maps::{Array, ArrayOfMaps, HashMap, Map, MapData, MapError},
+    maps::{Array, HashMap, Map, MapData, MapError},
 };
 use camfence_common::{
     abi::{
-        ABI, Camera, CameraCounters, Key, PROFILE_SLOTS, Profile, SPARE_SLOTS, Sighting,
-        SightingKey, State, Subject, names,
+        ABI, Camera, CameraCounters, PROFILE_SLOTS, Profile, Sighting, SightingKey, State, Subject,
+        names,
     },
     limits::MAX_SIGHTINGS,
 };
 
 use super::{
-    ahead::AheadMap,
     batch::{self, SharedMap, array},
     clock::since_boot,
     error::{KernelError, Result, Tried as _},
     ledger::{Contents, Flows, Ledger},
+    live::{self, Live},
     names::{Entries, Names},
     object::{Object, Room},
     root::{Generation, Root},
@@ -39,14 +39,7 @@ pub(super) struct Shared<T>(pub(super) T);
 // is what bytemuck's asks too; the wrapper is transparent.
 unsafe impl<T: bytemuck::Pod> Pod for Shared<T> {}
 
-pub(super) type CameraMap = SharedMap<Key, Camera>;
 pub(super) type SightingMap = SharedMap<SightingKey, Sighting>;
-
-/// Pin of the live camera map.
-pub(super) const LIVE: &str = "live";
-/// Pin of the camera map that is about to be the live one. If it is found, a process ended
-/// between making it and putting it in place.
-const NEXT: &str = "next";
 
 /// How many times it is begun again to open maps that were replaced meanwhile.
 const OPENED_AGAIN: usize = 4;
@@ -57,11 +50,9 @@ pub(super) const NO_PREALLOC: u32 = 1;
 /// The maps of a fence.
 pub struct Maps {
     state: Array<MapData, Shared<State>>,
-    cameras: ArrayOfMaps<MapData, CameraMap>,
-    live: CameraMap,
+    live: Live,
     profiles: Array<MapData, Shared<Profile>>,
     names: Names,
-    ahead: AheadMap,
     slots: Slots,
     sightings: SightingMap,
     /// Those that were seen before these maps were made.
@@ -98,7 +89,7 @@ impl Maps {
     /// one that another is about to finish.
     pub fn open_to_change(root: &Root) -> Result<Self> {
         let mut maps = Self::open(root)?;
-        maps.finish_replacement()?;
+        maps.live.finish_replacement()?;
         Ok(maps)
     }
 
@@ -111,11 +102,9 @@ impl Maps {
         }
         Ok(Self {
             state: open(generation, names::STATE)?,
-            cameras: open(generation, names::CAMERAS)?,
-            live: open(generation, LIVE)?,
+            live: Live::open(generation)?,
             profiles: open(generation, names::PROFILES)?,
             names: Names(open(generation, names::NAMES)?),
-            ahead: AheadMap(open(generation, names::AHEAD)?),
             slots: Slots::open(generation)?,
             sightings: open(generation, names::SIGHTINGS)?,
             seen: open(generation, names::SEEN)?,
@@ -136,19 +125,16 @@ impl Maps {
         let seen = seen.tried(|| "making a map of unknown sources".into())?;
         let mut maps = Self {
             state: take(object, names::STATE)?,
-            cameras: take(object, names::CAMERAS)?,
-            live: pinned(new_camera_map(max_cameras)?, generation, LIVE)?,
+            live: Live::take(object, max_cameras, generation)?,
             profiles: take(object, names::PROFILES)?,
             names: Names(take(object, names::NAMES)?),
-            ahead: AheadMap(take(object, names::AHEAD)?),
-            slots: Slots::take(object, slots(max_cameras), generation)?,
+            slots: Slots::take(object, live::slots(max_cameras), generation)?,
             sightings: take(object, names::SIGHTINGS)?,
             seen: pinned(seen, generation, names::SEEN)?,
             ledger: Ledger::take(object, generation)?,
             untouched: true,
             generation: generation.cloned(),
         };
-        maps.point_to_live()?;
         maps.write_state(State { abi: 0, max_cameras })?;
         Ok(maps)
     }
@@ -194,33 +180,27 @@ impl Maps {
             profiles.insert(index, CompiledProfile { table: *table, names });
             ControlFlow::Continue(())
         })?;
-        let cameras = self.cameras()?;
         Ok(Observed {
-            hidden: !self.ahead.covers(cameras.keys().copied())?,
-            strangers: self.ahead.looks_for_strangers()?,
-            cameras,
+            astray: !self.live.has_hints()?,
+            strangers: self.live.looks_for_strangers()?,
+            cameras: self.cameras()?,
             profiles,
         })
     }
 
     /// The cameras in the live map, and what stands there for unknown sources.
     pub fn cameras(&self) -> Result<BTreeMap<Subject, Camera>> {
-        cameras_in(&self.live)
+        self.live.cameras()
     }
 
     /// An entry of the live map.
     pub fn camera(&self, subject: Subject) -> Result<Option<Camera>> {
-        match self.live.get(&Shared(subject.key()), 0) {
-            Ok(Shared(camera)) => Ok(Some(camera)),
-            Err(MapError::KeyNotFound) => Ok(None),
-            Err(error) => Err(error).tried(|| "reading a camera".into()),
-        }
+        self.live.camera(subject)
     }
 
     /// Has the programs look at the live map, whatever they were made to look at.
     pub fn restore(&mut self) -> Result<()> {
-        self.ahead.cover(self.cameras()?.into_keys())?;
-        self.point_to_live()
+        self.live.restore()
     }
 
     /// How long the camera of a slot stays opened; none if it is not.
@@ -230,7 +210,7 @@ impl Maps {
 
     /// Whose the slots are.
     pub fn slots_in_use(&self) -> Result<SlotsInUse> {
-        SlotsInUse::in_map(&self.live)
+        self.live.slots_in_use()
     }
 
     /// How long the cameras stay opened that are.
@@ -319,40 +299,29 @@ impl Maps {
     }
 
     /// Waits until no program runs that began before this was called, whatever maps it works on.
-    ///
-    /// Any change of an element of an array of maps does so: when it is made, the kernel waits for
-    /// a grace period of RCU, under which all programs of the network run (see [`replace`]). The
-    /// live map is put in its own place.
-    ///
-    /// [`replace`]: Self::replace
     pub(crate) fn await_programs(&mut self) -> Result<()> {
-        self.point_to_live()
+        self.live.await_programs()
     }
 
     /// Writes what has to be written. See [`Changes`] for the order and what it is worth.
     pub fn apply(&mut self, changes: &Changes) -> Result<()> {
         self.write_profiles(&changes.profiles)?;
-        let subjects = changes.replace.iter().flatten().chain(&changes.insert).map(|entry| entry.0);
-        self.ahead.cover(subjects.clone())?;
-        if changes.reveal {
-            self.ahead.cover(self.cameras()?.into_keys())?;
+        if changes.hint {
+            self.live.restore()?;
         }
         if changes.look_for_strangers {
-            self.look_for_strangers(true)?;
+            self.live.look_for_strangers(true)?;
         }
         if let Some(cameras) = &changes.replace {
-            self.replace(cameras)?;
+            self.live.replace(cameras)?;
         }
         if !std::mem::take(&mut self.untouched) {
             let slots: Vec<u32> = changes.insert.iter().map(|(_, camera)| camera.slot).collect();
             self.slots.clear(&slots)?;
         }
-        insert(&self.live, &changes.insert)?;
-        if changes.replace.is_some() {
-            self.ahead.cover_only(subjects)?;
-        }
+        self.live.insert(&changes.insert)?;
         if changes.ignore_strangers {
-            self.look_for_strangers(false)?;
+            self.live.look_for_strangers(false)?;
         }
         Ok(())
     }
@@ -370,42 +339,6 @@ impl Maps {
                 .tried(|| format!("writing profile {index}"))?;
         }
         Ok(())
-    }
-
-    /// Has programs look for entries of unknown sources, or not. Putting the live map in its own
-    /// place waits until no program runs that may not have seen the change.
-    fn look_for_strangers(&mut self, look: bool) -> Result<()> {
-        self.ahead.look_for_strangers(look)?;
-        self.point_to_live()
-    }
-
-    /// Puts a new camera map in place of the live one.
-    ///
-    /// Changing the pointer waits until no program runs that may have read the old one (kernel
-    /// commit 1ae80cf31938, "bpf: wait for running BPF programs when updating map-in-map"), so
-    /// that afterwards the slots and profiles only the old one named can be used again.
-    fn replace(&mut self, cameras: &[(Subject, Camera)]) -> Result<()> {
-        let next = new_camera_map(self.max_cameras()?)?;
-        insert(&next, cameras)?;
-        self.live = pinned(next, self.generation.as_ref(), NEXT)?;
-        self.point_to_live()?;
-        self.generation.as_ref().map_or(Ok(()), rename_next)
-    }
-
-    /// Finishes a replacement that a process did not live to finish.
-    fn finish_replacement(&mut self) -> Result<()> {
-        if let Some(generation) = self.generation.clone()
-            && generation.map(NEXT).exists()
-        {
-            self.live = open(&generation, NEXT)?;
-            self.point_to_live()?;
-            rename_next(&generation)?;
-        }
-        Ok(())
-    }
-
-    fn point_to_live(&mut self) -> Result<()> {
-        self.cameras.set(0, &self.live, 0).tried(|| "putting the camera map in place".into())
     }
 }
 
@@ -425,15 +358,6 @@ fn current(root: &Root) -> Result<Generation> {
     root.current()?.ok_or_else(|| KernelError::Down { path: root.path().into() })
 }
 
-/// The entries of a camera map.
-pub(super) fn cameras_in(map: &CameraMap) -> Result<BTreeMap<Subject, Camera>> {
-    let mut cameras = BTreeMap::new();
-    batch::for_each(map, "the cameras", |key, camera| {
-        cameras.extend(key.subject().map(|subject| (subject, *camera)));
-    })?;
-    Ok(cameras)
-}
-
 /// The entries of a map of unknown sources.
 pub(super) fn sightings_in(map: &SightingMap) -> Result<BTreeMap<SightingKey, Sighting>> {
     Ok(batch::entries(map, "the unknown sources")?.into_iter().collect())
@@ -447,11 +371,6 @@ pub(super) fn join(
     for (key, other) in others {
         sightings.entry(key).and_modify(|sighting| sighting.join(&other)).or_insert(other);
     }
-}
-
-fn rename_next(generation: &Generation) -> Result<()> {
-    std::fs::rename(generation.map(NEXT), generation.map(LIVE))
-        .tried(|| "renaming the camera map".into())
 }
 
 /// Pins a map, if there is a generation to pin it in.
@@ -486,28 +405,6 @@ pub(super) fn take<M: TryFrom<Map, Error = MapError>>(
         .ok_or(MapError::KeyNotFound)
         .and_then(M::try_from)
         .tried(|| format!("looking for map {name}"))
-}
-
-fn new_camera_map(max_cameras: u32) -> Result<CameraMap> {
-    CameraMap::create(slots(max_cameras), 0).tried(|| "making a camera map".into())
-}
-
-/// How many slots there are: for the cameras, for the unknown sources of ports, and one for the
-/// canary.
-pub(super) const fn slots(max_cameras: u32) -> u32 {
-    max_cameras + SPARE_SLOTS
-}
-
-fn insert(map: &CameraMap, cameras: &[(Subject, Camera)]) -> Result<()> {
-    let entries: Vec<(Key, Camera)> =
-        cameras.iter().map(|(subject, camera)| (subject.key(), *camera)).collect();
-    batch::insert(map, &entries, |key| match key.subject() {
-        Some(Subject::Camera(mac)) => format!("adding camera {mac}"),
-        Some(Subject::Strangers(ifindex)) => {
-            format!("adding the unknown sources of interface {ifindex}")
-        }
-        None => "adding a camera".into(),
-    })
 }
 
 /// The time until a deadline; none if it is over.

@@ -3,7 +3,8 @@
 //! - [`netlink`] sees interfaces, addresses and filters,
 //! - [`root`] is the directory of pins, and the lock on it,
 //! - [`object`] loads the programs,
-//! - [`maps`] reads and writes the maps,
+//! - [`maps`] reads and writes the maps, `live` those of them that programs find a camera by, and `ahead` what
+//!   they look at first,
 //! - [`ledger`] reads the maps of the ledger, [`slots`] what there is by slot, `last_seen` of it when cameras
 //!   last sent something,
 //! - `batch` reads and writes many entries of a map at once,
@@ -35,6 +36,7 @@ pub mod hooks;
 mod last_seen;
 pub mod ledger;
 pub mod links;
+mod live;
 pub mod maps;
 mod names;
 pub mod neighbours;

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::{
     error::{KernelError, Result, Tried as _},
     links::NAMES,
-    maps::slots,
+    live::{rows, slots},
     root::{self, Generation, remove_file},
     ticks,
 };
@@ -26,9 +26,10 @@ pub fn bytes() -> &'static [u8] {
 }
 
 /// The maps that the programs name and that outlive the process.
-const PINNED_MAPS: [&str; 14] = [
+const PINNED_MAPS: [&str; 15] = [
     names::STATE,
     names::CAMERAS,
+    names::ROWS,
     names::PROFILES,
     names::NAMES,
     names::AHEAD,
@@ -85,6 +86,7 @@ impl Object {
         let (log, rate) = (u8::from(options.log), ticks::rate());
         loader
             .verifier_log_level(VerifierLogLevel::STATS)
+            .map_max_entries(names::ROWS, rows(options.room.cameras))
             .map_max_entries(names::COUNTERS, slots(options.room.cameras))
             .map_max_entries(names::DEADLINES, slots(options.room.cameras))
             .map_max_entries(names::LAST_SEEN, slots(options.room.cameras))

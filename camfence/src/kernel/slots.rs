@@ -17,7 +17,8 @@ use super::{
     },
     error::{OsCode as _, Result, Tried as _},
     last_seen::LastSeen,
-    maps::{CameraMap, NO_PREALLOC, Shared, open, pinned, take},
+    live::CameraMap,
+    maps::{NO_PREALLOC, Shared, open, pinned, take},
     object::Object,
     root::Generation,
 };
@@ -182,9 +183,9 @@ impl SlotsInUse {
     /// Those of a camera map.
     pub(super) fn in_map(map: &CameraMap) -> Result<Self> {
         let mut slots = Self(Vec::new());
-        batch::for_each(map, "the cameras", |key, camera| {
+        batch::for_each(map, "the cameras", |key, entry| {
             if let Some(subject) = key.subject() {
-                slots.add(subject, camera.slot);
+                slots.add(subject, entry.slot());
             }
         })?;
         Ok(slots)

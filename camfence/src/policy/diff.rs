@@ -11,8 +11,8 @@ use super::compile::{CompiledPolicy, CompiledProfile};
 pub struct Observed {
     /// The live camera map.
     pub cameras: BTreeMap<Subject, Camera>,
-    /// Whether programs pass one of its cameras by: it is not in the filter that they look at first.
-    pub hidden: bool,
+    /// Whether the hints that programs look at first lead past one of its cameras, or nowhere.
+    pub astray: bool,
     /// Whether programs look for entries of unknown sources.
     pub strangers: bool,
     /// The profiles that were written, by index.
@@ -23,15 +23,14 @@ pub struct Observed {
 ///
 /// Each step leaves every frame with one whole policy. Profiles are written where no camera looks;
 /// cameras that go or change make a new map, which one pointer puts in place of the old; new
-/// cameras are added to the live map, after their counters were set to zero. The filter that programs
-/// look at first has every camera before the live map has it. What stands for
+/// cameras are added to the live map, after their counters were set to zero. What stands for
 /// unknown sources is one of the cameras here; programs are told to look for it before it is there.
 #[derive(Debug, Default, PartialEq)]
 pub struct Changes {
     /// Profiles to write, by index.
     pub profiles: Vec<(u32, CompiledProfile)>,
-    /// Whether the filter is to be given what it lacks.
-    pub reveal: bool,
+    /// Whether the hints are to be set anew.
+    pub hint: bool,
     /// Whether programs begin to look for entries of unknown sources.
     pub look_for_strangers: bool,
     /// The cameras of a new live map, if one is needed.
@@ -72,7 +71,7 @@ pub fn diff(observed: &Observed, policy: &CompiledPolicy) -> Changes {
     let strangers = policy.cameras.keys().any(|subject| matches!(subject, Subject::Strangers(_)));
     Changes {
         profiles,
-        reveal: observed.hidden,
+        hint: observed.astray,
         look_for_strangers: strangers && !observed.strangers,
         insert: insert.collect(),
         replace: (!unchanged).then_some(kept),

@@ -46,9 +46,19 @@ impl Shape {
     }
 }
 
-/// The camera of a number: all of one vendor, as in most homes.
+/// The camera of a number: all of one vendor, as in most homes, and otherwise as if of no order. The hash of
+/// consecutive addresses can spread them more evenly than any others.
 pub fn camera(number: usize) -> Mac {
-    let [.., a, b, c] = (number as u64).to_be_bytes();
+    /// 24 bits, which a vendor gives.
+    const OF_VENDOR: u64 = 0xff_ffff;
+    let mut number = number as u64;
+    // Each step can be undone, so that no two are the same.
+    number ^= number >> 12;
+    number = number.wrapping_mul(0x9e_3779) & OF_VENDOR;
+    number ^= number >> 13;
+    number = number.wrapping_mul(0x5b_d1e5) & OF_VENDOR;
+    number ^= number >> 12;
+    let [.., a, b, c] = number.to_be_bytes();
     Mac([0xb0, 0xc5, 0x54, a, b, c])
 }
 
@@ -109,6 +119,12 @@ mod tests {
     #[test]
     fn frames_are_as_short_as_they_get() {
         assert_eq!(outbound(camera(0), Shape::V4, Peer::Outside).len(), 60);
+    }
+
+    #[test]
+    fn each_camera_has_an_address_of_its_own() {
+        let all: std::collections::BTreeSet<Mac> = (0..65_536).map(camera).collect();
+        assert_eq!(all.len(), 65_536);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod captured;
 mod changes;
 mod fixture;
 mod flows;
+mod hints;
 mod ledger;
 mod load;
 mod offload;

@@ -36,54 +36,27 @@ pub(crate) struct Version {
     object: &'static [u8],
     /// Slots beside those of cameras: for unknown sources of ports, and for the canary if it has one.
     spare_slots: u32,
-    /// Whether maps and programs are a generation, with maps for what was carried over.
-    generations: bool,
-    /// Whether it has a ledger.
-    ledger: bool,
-    /// Whether it notes when cameras were seen.
-    last_seen: bool,
 }
 
-pub(crate) const ABI_2: Version = Version {
-    abi: 2,
-    object: include_bytes!("../../fixtures/abi2.bpf.o"),
-    spare_slots: 128,
-    generations: false,
-    ledger: false,
-    last_seen: false,
-};
+pub(crate) const ABI_2: Version =
+    Version { abi: 2, object: include_bytes!("../../fixtures/abi2.bpf.o"), spare_slots: 128 };
 
-pub(crate) const ABI_3: Version = Version {
-    abi: 3,
-    object: include_bytes!("../../fixtures/abi3.bpf.o"),
-    spare_slots: 129,
-    generations: true,
-    ledger: false,
-    last_seen: false,
-};
+pub(crate) const ABI_3: Version =
+    Version { abi: 3, object: include_bytes!("../../fixtures/abi3.bpf.o"), spare_slots: 129 };
 
-pub(crate) const ABI_4: Version = Version {
-    abi: 4,
-    object: include_bytes!("../../fixtures/abi4.bpf.o"),
-    spare_slots: 129,
-    generations: true,
-    ledger: true,
-    last_seen: false,
-};
+pub(crate) const ABI_4: Version =
+    Version { abi: 4, object: include_bytes!("../../fixtures/abi4.bpf.o"), spare_slots: 129 };
 
-pub(crate) const ABI_5: Version = Version {
-    abi: 5,
-    object: include_bytes!("../../fixtures/abi5.bpf.o"),
-    spare_slots: 129,
-    generations: true,
-    ledger: true,
-    last_seen: true,
-};
+pub(crate) const ABI_5: Version =
+    Version { abi: 5, object: include_bytes!("../../fixtures/abi5.bpf.o"), spare_slots: 129 };
+
+pub(crate) const ABI_6: Version =
+    Version { abi: 6, object: include_bytes!("../../fixtures/abi6.bpf.o"), spare_slots: 129 };
 
 const MAX_CAMERAS: u32 = 1_024;
 const MAX_SIGHTINGS: u32 = 1_024;
-const MAPS: [&str; 8] =
-    ["STATE", "CAMERAS", "PROFILES", "NAMES", "STRANGERS", "DEADLINES", "COUNTERS", "SIGHTINGS"];
+const MAPS: [&str; 7] =
+    ["STATE", "CAMERAS", "PROFILES", "NAMES", "DEADLINES", "COUNTERS", "SIGHTINGS"];
 const LEDGER_MAPS: [&str; 3] = ["LEDGER", "RECENT", "FLUSHED"];
 const LAST_SEEN_MAPS: [&str; 3] = ["LAST_SEEN", "EVENTS", "TOLD"];
 const LEDGER_ENTRIES: u32 = 16_384;
@@ -92,22 +65,54 @@ const HOSTS: [&str; 4] = ["driveway", "garage", "nvr", "gw"];
 const FIRST_SLOT: u32 = 40;
 
 /// Keys and values of the maps, as bytes.
-type CameraMap = HashMap<MapData, [u8; 8], [u8; 176]>;
+type CameraMap<const CAMERA: usize> = HashMap<MapData, [u8; 8], [u8; CAMERA]>;
 type CarriedMap = HashMap<MapData, u32, [u8; 2 * 18 * 16]>;
 type SeenMap = HashMap<MapData, [u8; 12], [u8; 32]>;
 type KeptMap = HashMap<MapData, [u8; 32], [u8; 32]>;
 type MissedMap = HashMap<MapData, u32, [u8; 40]>;
 type LastCarriedMap = HashMap<MapData, u32, u64>;
-const PROFILE: usize = 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8;
+const EARLIER_PROFILE: usize = 16 + 2 * (64 * 8 + 64 * 32) + 64 * 8;
+/// The filter's parts, and the words of each, the hint about unknown sources included.
+const FILTER_PARTS: u32 = 128;
+const FILTER_WORDS: usize = 129;
 
 impl Version {
     const fn slots(self) -> u32 {
         MAX_CAMERAS + self.spare_slots
     }
 
+    /// Whether maps and programs are a generation, with maps for what was carried over.
+    const fn has_generations(self) -> bool {
+        self.abi >= 3
+    }
+
+    const fn has_ledger(self) -> bool {
+        self.abi >= 4
+    }
+
+    /// Whether it notes when cameras were seen.
+    const fn has_last_seen(self) -> bool {
+        self.abi >= 5
+    }
+
+    /// Whether a filter is in front of the camera map, and there is an XDP program for frames in one buffer.
+    const fn has_filter(self) -> bool {
+        self.abi >= 6
+    }
+
+    /// The map with the hint about unknown sources.
+    const fn strangers(self) -> &'static str {
+        if self.has_filter() { "AHEAD" } else { "STRANGERS" }
+    }
+
+    /// Its XDP program for a port that takes every one.
+    const fn xdp(self) -> &'static str {
+        if self.has_filter() { "outbound_xdp" } else { "outbound_xdp_frags" }
+    }
+
     /// Where its maps and programs are.
     fn directory(self, root: &Path) -> PathBuf {
-        if self.generations { root.join("g1") } else { root.into() }
+        if self.has_generations() { root.join("g1") } else { root.into() }
     }
 }
 
@@ -128,12 +133,12 @@ pub(crate) fn stand(
     let mut loader = EbpfLoader::new();
     loader.map_max_entries("COUNTERS", version.slots());
     loader.map_max_entries("DEADLINES", version.slots());
-    if version.last_seen {
+    if version.has_last_seen() {
         loader.map_max_entries("LAST_SEEN", version.slots());
     }
-    let ledger = if version.ledger { &LEDGER_MAPS[..] } else { &[] };
-    let last_seen = if version.last_seen { &LAST_SEEN_MAPS[..] } else { &[] };
-    for name in MAPS.iter().chain(ledger).chain(last_seen) {
+    let ledger = if version.has_ledger() { &LEDGER_MAPS[..] } else { &[] };
+    let last_seen = if version.has_last_seen() { &LAST_SEEN_MAPS[..] } else { &[] };
+    for name in MAPS.iter().chain(&[version.strangers()]).chain(ledger).chain(last_seen) {
         loader.map_pin_path(name, maps.join(name));
     }
     let mut object = loader.load(version.object)?;
@@ -143,7 +148,7 @@ pub(crate) fn stand(
     let policy = compile(&config, &Surroundings { ports, ..Surroundings::default() })?;
     write(version, &mut object, &maps, &policy, opened, seconds)?;
     for (program, pin) in [
-        ("outbound_xdp_frags", "outbound_xdp"),
+        (version.xdp(), "outbound_xdp"),
         ("outbound_tc", "outbound_tc"),
         ("inbound_tc", "inbound_tc"),
     ] {
@@ -165,9 +170,9 @@ pub(crate) fn stand(
         let (port, ifindex) = (fence.lab.port(host), fence.ifindex(host)?);
         let links = root.join("links").join(ifindex.to_string());
         fs::create_dir_all(&links)?;
-        fence.lab.box_ns().run(|| attach(&mut object, attachment, port, &links))?;
+        fence.lab.box_ns().run(|| attach(version, &mut object, attachment, port, &links))?;
     }
-    if version.generations {
+    if version.has_generations() {
         symlink("g1", root.join("current"))?;
     }
     Ok(())
@@ -181,39 +186,37 @@ fn write(
     opened: Mac,
     seconds: u64,
 ) -> Result<()> {
-    let mut profiles: Array<_, [u8; PROFILE]> =
-        Array::try_from(object.map_mut("PROFILES").context("PROFILES")?)?;
-    for (index, profile) in policy.profiles.iter().enumerate() {
-        profiles.set(u32::try_from(index)?, table(&profile.table)?, 0)?;
+    if version.has_filter() {
+        write_profiles(object, policy, profile)?;
+        let mut ahead: Array<_, [u64; FILTER_WORDS]> =
+            Array::try_from(object.map_mut("AHEAD").context("AHEAD")?)?;
+        // All bits: every source is looked up.
+        (0..FILTER_PARTS).try_for_each(|part| ahead.set(part, [u64::MAX; FILTER_WORDS], 0))?;
+        write_cameras(version, object, maps, policy, camera)?;
+    } else {
+        write_profiles(object, policy, earlier_profile)?;
+        let mut strangers: Array<_, u32> =
+            Array::try_from(object.map_mut("STRANGERS").context("STRANGERS")?)?;
+        strangers.set(0, 1, 0)?;
+        write_cameras(version, object, maps, policy, earlier_camera)?;
     }
-    let mut strangers: Array<_, u32> =
-        Array::try_from(object.map_mut("STRANGERS").context("STRANGERS")?)?;
-    strangers.set(0, 1, 0)?;
-    let mut live = CameraMap::create(version.slots(), 0)?;
-    let mut deadlines: Array<_, u64> =
-        Array::try_from(object.map_mut("DEADLINES").context("DEADLINES")?)?;
-    for ((subject, camera), slot) in policy.cameras.iter().zip(FIRST_SLOT..) {
-        let camera = Camera { slot, ..*camera };
-        let key: [u8; 8] = bytes_of(&subject.key()).try_into()?;
-        live.insert(key, value(&camera)?, 0)?;
-        if *subject == Subject::Camera(camfence_common::mac::Mac(opened.0)) {
-            let until = since_boot() + Duration::from_secs(seconds);
-            deadlines.set(slot, u64::try_from(until.as_nanos())?, 0)?;
-        }
+    if let Some(slot) = slots(policy).find_map(|(subject, slot)| {
+        (subject == Subject::Camera(camfence_common::mac::Mac(opened.0))).then_some(slot)
+    }) {
+        let mut deadlines: Array<_, u64> =
+            Array::try_from(object.map_mut("DEADLINES").context("DEADLINES")?)?;
+        let until = since_boot() + Duration::from_secs(seconds);
+        deadlines.set(slot, u64::try_from(until.as_nanos())?, 0)?;
     }
-    let mut cameras: ArrayOfMaps<_, CameraMap> =
-        ArrayOfMaps::try_from(object.map_mut("CAMERAS").context("CAMERAS")?)?;
-    cameras.set(0, &live, 0)?;
-    live.pin(maps.join("live"))?;
-    if version.generations {
+    if version.has_generations() {
         CarriedMap::create(version.slots(), 1)?.pin(maps.join("CARRIED"))?;
         SeenMap::create(MAX_SIGHTINGS, 1)?.pin(maps.join("SEEN"))?;
     }
-    if version.ledger {
+    if version.has_ledger() {
         KeptMap::create(LEDGER_ENTRIES, 1)?.pin(maps.join("KEPT"))?;
         MissedMap::create(1, 1)?.pin(maps.join("MISSED"))?;
     }
-    if version.last_seen {
+    if version.has_last_seen() {
         LastCarriedMap::create(version.slots(), 1)?.pin(maps.join("LAST_CARRIED"))?;
     }
     let mut state: Array<_, [u32; 2]> = Array::try_from(object.map_mut("STATE").context("STATE")?)?;
@@ -221,32 +224,89 @@ fn write(
     Ok(())
 }
 
+const CAMERA: usize = size_of::<Camera>();
+const PROFILE: usize = size_of::<Profile>();
+const EARLIER_CAMERA: usize = CAMERA - size_of::<u64>();
+
+/// Whose the slots are.
+fn slots(policy: &CompiledPolicy) -> impl Iterator<Item = (Subject, u32)> {
+    policy.cameras.keys().copied().zip(FIRST_SLOT..)
+}
+
+fn write_profiles<const SIZE: usize>(
+    object: &mut Ebpf,
+    policy: &CompiledPolicy,
+    table: impl Fn(&Profile) -> Result<[u8; SIZE]>,
+) -> Result<()> {
+    let mut profiles: Array<_, [u8; SIZE]> =
+        Array::try_from(object.map_mut("PROFILES").context("PROFILES")?)?;
+    for (index, profile) in policy.profiles.iter().enumerate() {
+        profiles.set(u32::try_from(index)?, table(&profile.table)?, 0)?;
+    }
+    Ok(())
+}
+
+fn write_cameras<const SIZE: usize>(
+    version: Version,
+    object: &mut Ebpf,
+    maps: &Path,
+    policy: &CompiledPolicy,
+    value: impl Fn(&Camera) -> Result<[u8; SIZE]>,
+) -> Result<()> {
+    let mut live = CameraMap::<SIZE>::create(version.slots(), 0)?;
+    for (subject, slot) in slots(policy) {
+        let camera = Camera { slot, ..policy.cameras[&subject] };
+        live.insert(<[u8; 8]>::try_from(bytes_of(&subject.key()))?, value(&camera)?, 0)?;
+    }
+    let mut cameras: ArrayOfMaps<_, CameraMap<SIZE>> =
+        ArrayOfMaps::try_from(object.map_mut("CAMERAS").context("CAMERAS")?)?;
+    cameras.set(0, &live, 0)?;
+    live.pin(maps.join("live"))?;
+    Ok(())
+}
+
+/// A profile as versions since ABI 6 have it.
+fn profile(profile: &Profile) -> Result<[u8; PROFILE]> {
+    Ok(bytes_of(profile).try_into()?)
+}
+
+/// A camera as versions since ABI 6 have it.
+fn camera(camera: &Camera) -> Result<[u8; CAMERA]> {
+    Ok(bytes_of(camera).try_into()?)
+}
+
 /// A profile without allowances as versions up to ABI 5 have it: with room for more networks in its lists.
-fn table(profile: &Profile) -> Result<[u8; PROFILE]> {
+fn earlier_profile(profile: &Profile) -> Result<[u8; EARLIER_PROFILE]> {
     const LIST: usize = 64;
     let mut bytes = bytes_of(profile)[..mem::offset_of!(Profile, local4)].to_vec();
     bytes.extend(bytes_of(&profile.local4));
     bytes.resize(bytes.len() + (LIST - profile.local4.len()) * size_of::<Prefix4>(), 0);
     bytes.extend(bytes_of(&profile.local6));
-    bytes.resize(PROFILE, 0);
+    bytes.resize(EARLIER_PROFILE, 0);
     Ok(bytes.as_slice().try_into()?)
 }
 
 /// A camera as versions up to ABI 5 have it: without the zero behind its flags.
-fn value(camera: &Camera) -> Result<[u8; 176]> {
+fn earlier_camera(camera: &Camera) -> Result<[u8; EARLIER_CAMERA]> {
     let bytes = bytes_of(camera);
     let at = mem::offset_of!(Camera, zero);
     Ok([&bytes[..at], &bytes[at + 8..]].concat().as_slice().try_into()?)
 }
 
-fn attach(object: &mut Ebpf, attachment: Attachment, port: &str, links: &Path) -> Result<()> {
+fn attach(
+    version: Version,
+    object: &mut Ebpf,
+    attachment: Attachment,
+    port: &str,
+    links: &Path,
+) -> Result<()> {
     let mode = match attachment {
         Attachment::XdpNative => Some(XdpMode::Driver),
         Attachment::XdpGeneric => Some(XdpMode::Skb),
         Attachment::Tcx | Attachment::Clsact => None,
     };
     if let Some(mode) = mode {
-        let program = object.program_mut("outbound_xdp_frags").context("the XDP program")?;
+        let program = object.program_mut(version.xdp()).context("the XDP program")?;
         let program: &mut Xdp = program.try_into()?;
         let id = program.attach(port, mode)?;
         FdLink::try_from(program.take_link(id)?)?.pin(links.join("outbound_xdp"))?;

@@ -16,6 +16,7 @@ over_every_attachment!(
     an_upgrade_from_abi_3_loses_nothing,
     an_upgrade_from_abi_4_loses_nothing,
     an_upgrade_from_abi_5_loses_nothing,
+    an_upgrade_from_abi_6_loses_nothing,
     an_upgrade_from_an_unknown_abi_opens_nothing,
 );
 
@@ -37,6 +38,10 @@ fn an_upgrade_from_abi_5_loses_nothing(attachment: Attachment) -> Result<()> {
     an_upgrade_loses_nothing(old::ABI_5, attachment)
 }
 
+fn an_upgrade_from_abi_6_loses_nothing(attachment: Attachment) -> Result<()> {
+    an_upgrade_loses_nothing(old::ABI_6, attachment)
+}
+
 fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Result<()> {
     const SECONDS: u64 = 600;
     let home = Home::new(attachment)?;
@@ -47,7 +52,7 @@ fn an_upgrade_loses_nothing(version: old::Version, attachment: Attachment) -> Re
     for verb in [&["status"][..], &["open", "driveway", "--for", "1m"], &["remove", "attic"]] {
         let outcome = fence.camfence.run(verb)?;
         ensure!(outcome.code == Some(1), "{outcome:?}");
-        let abi = format!("(ABI {}, this one has 6)", version.abi);
+        let abi = format!("(ABI {}, this one has 7)", version.abi);
         ensure!(outcome.stderr.contains(&abi), "{outcome:?}");
         ensure!(outcome.stderr.contains("run `camfence up`"), "{outcome:?}");
     }

@@ -74,6 +74,21 @@ pub(in crate::kernel) fn read_per_cpu<V: Pod>(
     })
 }
 
+/// Writes elements of an array, each with its index.
+pub(in crate::kernel) fn write<V: Pod>(
+    array: &SharedArray<V>,
+    elements: &[(u32, V)],
+    what: &str,
+) -> Result<()> {
+    let what = || format!("writing {what}");
+    let map_fd = descriptor(array.map()).tried(what)?;
+    for elements in elements.chunks(at_once::<V>(1)) {
+        let (mut indices, mut values): (Vec<u32>, Vec<V>) = elements.iter().copied().unzip();
+        Elements { map_fd, indices: &mut indices, values: &mut values }.write().tried(what)?;
+    }
+    Ok(())
+}
+
 /// Sets elements of an array to zero.
 pub(in crate::kernel) fn clear<V: Pod>(
     array: &SharedArray<V>,
