@@ -5,35 +5,38 @@
 //! difference. Run twice, it writes nothing the second time.
 
 mod capture;
+mod error;
 mod follow;
 mod ports;
 mod proof;
 mod reading;
+mod report;
+mod sightings;
+mod standing;
 mod switch;
 mod told;
 
-use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use bytemuck::Zeroable as _;
 use camfence_common::{
-    abi::{CANARY, Camera, CameraCounters, Subject, Tally},
-    limits::MAX_SIGHTINGS,
+    abi::{CANARY, Subject},
     mac::Mac,
-    reason::Direction,
 };
-use thiserror::Error;
 
+use self::ports::Ports;
 pub use self::{
     capture::Capturing,
+    error::{FenceError, Result},
     follow::{Followed, FollowedPort, Memory},
     ports::Demand,
     proof::Side,
     reading::Reading,
+    report::Report,
+    sightings::{Seen, Sightings},
+    standing::{LiveCamera, PortState, Standing, Strangers},
 };
-use self::{ports::Ports, proof::Prover};
-
 use crate::{
-    config::{Config, Mode, Unknown},
+    config::{Config, Unknown},
     kernel::{
         KernelError, clsact,
         ledger::Contents,
@@ -42,61 +45,16 @@ use crate::{
         netlink::Netlink,
         object::{Object, Options, Room},
         root::{Lock, Root},
-        slots::SlotsInUse,
     },
     policy::{
-        compile::{CompileError, CompiledPolicy, Surroundings, compile},
+        compile::{CompiledPolicy, Surroundings, compile},
         diff::diff,
-        topology::{self, Attached, Link, TopologyError},
+        topology::{self, Link},
     },
 };
 
 /// How many times the fence is read again because it was switched meanwhile.
 const READ_AGAIN: usize = 4;
-
-/// The fence cannot be changed or read.
-#[derive(Debug, Error)]
-pub enum FenceError {
-    /// The kernel, or its state.
-    #[error(transparent)]
-    Kernel(#[from] KernelError),
-    /// The interfaces.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    /// The policy.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// What is attached to a port does not enforce.
-    #[error("the fence is up, but {port} is not enforcing: {problem}")]
-    NotEnforcing {
-        /// The port.
-        port: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A camera of the configuration is not in the fence.
-    #[error("{name} is not in the fence yet")]
-    NotLive {
-        /// Its name.
-        name: String,
-    },
-}
-
-impl FenceError {
-    /// What the user can do.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Kernel(error) => error.hint(),
-            Self::Topology(error) => Some(error.hint()),
-            Self::Compile(error) => Some(error.hint()),
-            Self::NotEnforcing { .. } => Some("`camfence doctor` looks further".into()),
-            Self::NotLive { .. } => Some("`camfence reload` brings the configuration live".into()),
-        }
-    }
-}
-
-/// Result of an operation on the fence.
-pub type Result<T> = std::result::Result<T, FenceError>;
 
 /// A fence, standing or not, under a pin root.
 #[derive(Debug, Clone)]
@@ -104,149 +62,6 @@ pub struct Fence {
     root: Root,
     netlink: Netlink,
     tcx: bool,
-}
-
-/// What a reconcile did.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Ports that a program was attached to.
-    pub attached: Vec<String>,
-    /// Ports that are no longer fenced.
-    pub detached: Vec<String>,
-    /// Cameras that were added.
-    pub added: usize,
-    /// Whether cameras were removed or given another policy.
-    pub replaced: bool,
-    /// Named interfaces that are not fenced, with the reason.
-    pub unfenced: BTreeMap<String, String>,
-    /// Ports that stay fenced although they were renamed: the name that the configuration has, and
-    /// the new one.
-    pub renamed: Vec<(String, String)>,
-    /// What the user should know.
-    pub notices: Vec<String>,
-}
-
-impl Report {
-    /// What the user should know, of unfenced interfaces too.
-    pub fn said(&self) -> Vec<String> {
-        let unfenced = self.unfenced.values().map(|problem| format!("not fenced: {problem}"));
-        self.notices.iter().cloned().chain(unfenced).collect()
-    }
-}
-
-/// What the kernel says of the fence.
-#[derive(Debug)]
-pub struct Standing {
-    /// The ports that the configuration names, each with what is attached.
-    pub ports: Vec<PortState>,
-    /// The cameras in the live map.
-    pub cameras: BTreeMap<Mac, LiveCamera>,
-}
-
-/// What the kernel says of a camera, or of what stands for unknown sources.
-#[derive(Debug, Clone, Copy)]
-pub struct LiveCamera {
-    /// Its counters.
-    pub counters: CameraCounters,
-    /// Whether its verdicts are carried out.
-    pub mode: Mode,
-    /// How long it stays opened; none if it is not.
-    pub opened: Option<Duration>,
-    /// When it last sent something, as time since boot without suspension; none if it never did.
-    pub last_seen: Option<Duration>,
-}
-
-/// What the kernel says of the unknown sources of a port that has a policy for them.
-#[derive(Debug, Clone, Copy)]
-pub struct Strangers {
-    /// Whether they are dropped without being looked at.
-    pub sealed: bool,
-    /// What they have in common with a camera.
-    pub live: LiveCamera,
-}
-
-/// What the kernel says of a port.
-#[derive(Debug)]
-pub struct PortState {
-    /// Its name.
-    pub name: String,
-    /// Its index; none if there is no such interface.
-    pub ifindex: Option<u32>,
-    /// Its ingress.
-    pub outbound: Side,
-    /// Its egress.
-    pub inbound: Side,
-    /// Its unknown sources; none if they are let through.
-    pub strangers: Option<Strangers>,
-}
-
-impl PortState {
-    fn absent(name: String) -> Self {
-        let (outbound, inbound) = (Side::default(), Side::default());
-        Self { name, ifindex: None, outbound, inbound, strangers: None }
-    }
-
-    /// The side that a direction's frames come in by, or leave by.
-    pub const fn side(&self, direction: Direction) -> &Side {
-        match direction {
-            Direction::Outbound => &self.outbound,
-            Direction::Inbound => &self.inbound,
-        }
-    }
-
-    /// Why what is attached does not enforce, if so.
-    pub fn doubt(&self) -> Option<&str> {
-        self.outbound.doubt.as_deref().or(self.inbound.doubt.as_deref())
-    }
-
-    /// What is attached for a direction.
-    pub const fn attached(&self, direction: Direction) -> Option<Attached> {
-        self.side(direction).attached
-    }
-}
-
-/// The unknown sources that were seen last on ports that have a policy for them.
-#[derive(Debug)]
-pub struct Sightings {
-    /// Whether there is such a port.
-    pub watched: bool,
-    /// The sources, those seen last first. Registered ones are left out.
-    pub seen: Vec<Seen>,
-}
-
-/// What was seen of an unknown source on a port. Times are since boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// Its MAC.
-    pub mac: Mac,
-    /// The port's name; none if the port is gone.
-    pub interface: Option<String>,
-    /// When it was first seen.
-    pub first: Duration,
-    /// When it was last seen.
-    pub last: Duration,
-    /// Its frames.
-    pub tally: Tally,
-}
-
-impl Standing {
-    /// Whether a port's frames are judged in both directions and verdicts carried out.
-    pub fn is_enforcing(&self, port: &PortState) -> bool {
-        Direction::ALL.into_iter().all(|direction| self.is_enforcing_in(port, direction))
-    }
-
-    /// Whether a port's frames are judged in a direction and verdicts carried out.
-    pub fn is_enforcing_in(&self, port: &PortState, direction: Direction) -> bool {
-        port.side(direction).is_enforcing() && !self.only_audits()
-    }
-
-    /// Whether every camera is in audit, and so are the unknown sources that are judged.
-    pub fn only_audits(&self) -> bool {
-        let strangers = self.ports.iter().filter_map(|port| port.strangers.as_ref());
-        let strangers = strangers.map(|strangers| &strangers.live);
-        let judged: Vec<&LiveCamera> = self.cameras.values().chain(strangers).collect();
-        !judged.is_empty() && judged.iter().all(|live| live.mode == Mode::Audit)
-    }
 }
 
 /// How a fence that stands differs from what a configuration says.
@@ -347,53 +162,6 @@ impl Fence {
         Ok(true)
     }
 
-    /// Reads back what the kernel holds.
-    pub async fn read(&self, config: &Config) -> Result<Standing> {
-        let mut before = self.root.view()?;
-        for _ in 0..READ_AGAIN {
-            let standing = self.read_once(config).await;
-            let after = self.root.view()?;
-            if after == before {
-                return standing;
-            }
-            before = after;
-        }
-        self.read_once(config).await
-    }
-
-    async fn read_once(&self, config: &Config) -> Result<Standing> {
-        let maps = Maps::open(&self.root)?;
-        let programs = Programs::open(&self.root, self.tcx)?;
-        let links = self.netlink.links().await?;
-        let (mut cameras, mut strangers) = (BTreeMap::new(), BTreeMap::new());
-        let entries = maps.cameras()?;
-        for (subject, live) in live_cameras(&maps, &entries)? {
-            match subject {
-                Subject::Camera(CANARY) => {}
-                Subject::Camera(mac) => {
-                    cameras.insert(mac, live);
-                }
-                Subject::Strangers(ifindex) => {
-                    let sealed = entries.get(&subject).is_some_and(|it| it.is(Camera::SEALED));
-                    strangers.insert(ifindex, Strangers { sealed, live });
-                }
-            }
-        }
-        let mut prover = Prover::new(self, &maps, &programs);
-        let mut ports = Vec::new();
-        for (name, port) in named_ports(config, &links) {
-            let mut state = PortState::absent(name);
-            if let Some(port) = port {
-                state.ifindex = Some(port.index);
-                state.outbound = prover.side(port, Direction::Outbound).await?;
-                state.inbound = prover.side(port, Direction::Inbound).await?;
-                state.strangers = strangers.remove(&port.index);
-            }
-            ports.push(state);
-        }
-        Ok(Standing { ports, cameras })
-    }
-
     /// Opens the fence for a camera for a time from now, or closes it again. The kernel compares
     /// the time, so that it closes without a process. Gives how long it was still open before.
     pub async fn open_camera(
@@ -410,32 +178,6 @@ impl Fence {
         let before = maps.opened(camera.slot)?;
         maps.open_slot(camera.slot, time)?;
         Ok(before)
-    }
-
-    /// The unknown sources that were seen last.
-    pub async fn sightings(&self) -> Result<Sightings> {
-        let maps = Maps::open(&self.root)?;
-        let (cameras, sightings) = (maps.cameras()?, maps.sightings()?);
-        let links = self.netlink.links().await?;
-        let named = |ifindex| links.iter().find(|link| link.index == ifindex);
-        let unknown = sightings.iter().filter(|(key, _)| {
-            // What is registered by now is a camera.
-            !cameras.contains_key(&Subject::Camera(key.mac))
-        });
-        let mut seen: Vec<Seen> = unknown
-            .map(|(key, sighting)| Seen {
-                mac: key.mac,
-                interface: named(key.ifindex).map(|link| link.name.clone()),
-                first: Duration::from_nanos(sighting.first),
-                last: Duration::from_nanos(sighting.last),
-                tally: sighting.tally,
-            })
-            .collect();
-        seen.sort_by_key(|seen| (Reverse(seen.last), seen.mac));
-        // More can have been there while they were read.
-        seen.truncate(MAX_SIGHTINGS as usize);
-        let watched = cameras.keys().any(|subject| matches!(subject, Subject::Strangers(_)));
-        Ok(Sightings { watched, seen })
     }
 
     /// The names of the interfaces there are, by index.
@@ -551,48 +293,6 @@ const fn room(config: &Config) -> Room {
 fn check_room(maps: Maps, config: &Config) -> Result<Maps> {
     let (live, wanted) = (maps.max_cameras()?, config.fence.max_cameras);
     if live == wanted { Ok(maps) } else { Err(KernelError::OtherSize { live, wanted }.into()) }
-}
-
-/// What the kernel says of cameras, and of what stands for unknown sources.
-fn live_cameras(
-    maps: &Maps,
-    cameras: &BTreeMap<Subject, Camera>,
-) -> Result<BTreeMap<Subject, LiveCamera>> {
-    let slots = SlotsInUse::of(cameras.iter().map(|(subject, camera)| (*subject, camera.slot)));
-    let (opened, last_seen) = (maps.all_opened(&slots)?, maps.all_last_seen(&slots)?);
-    let live = |(subject, camera): (&Subject, &Camera)| {
-        let live = LiveCamera {
-            counters: CameraCounters::zeroed(),
-            mode: if camera.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
-            opened: opened.get(subject).copied(),
-            last_seen: last_seen.get(subject).copied(),
-        };
-        (*subject, live)
-    };
-    let mut live: BTreeMap<Subject, LiveCamera> = cameras.iter().map(live).collect();
-    maps.count(&slots, |subject, counters| {
-        live.entry(subject).and_modify(|live| live.counters.add(counters));
-    })?;
-    Ok(live)
-}
-
-/// The ports of a configuration as far as they are there: a named interface that is missing has
-/// none, a bridge without ports stands for itself.
-fn named_ports<'a>(config: &Config, links: &'a [Link]) -> Vec<(String, Option<&'a Link>)> {
-    let mut found: Vec<(String, Option<&Link>)> = Vec::new();
-    for name in &config.fence.interfaces {
-        let ports = topology::ports(std::slice::from_ref(name), links).unwrap_or_default();
-        let named = ports
-            .iter()
-            .map(|port| (port.name.clone(), links.iter().find(|link| link.index == port.index)));
-        let missing = ports.is_empty().then(|| (name.clone(), None));
-        for port in named.chain(missing) {
-            if !found.iter().any(|(name, _)| *name == port.0) {
-                found.push(port);
-            }
-        }
-    }
-    found
 }
 
 /// Whether it is a camera that somebody registered.
