@@ -645,10 +645,12 @@ mod tests {
     /// A size that moves is a new [`ABI`]: change both.
     #[test]
     fn sizes_are_those_of_this_abi() {
-        assert_eq!(ABI, 6);
+        assert_eq!(ABI, 7);
         assert_eq!(size_of::<State>(), 8);
         assert_eq!(size_of::<Key>(), 8);
-        assert_eq!(size_of::<Ahead>(), 8 + 128 * 8);
+        assert_eq!(size_of::<Entry>(), 8);
+        assert_eq!(size_of::<Row>(), 8 + size_of::<Camera>());
+        assert_eq!(size_of::<Ahead>(), 8 + 1024 * 4);
         assert_eq!(size_of::<Camera>(), 24 + 4 * 8 + 4 * 32);
         assert_eq!(size_of::<Zones4>(), 8 + 256 * 4 + 5 * 8 + 257 * 8);
         assert_eq!(size_of::<Zones6>(), 8 + 256 * 16 + 5 * 8 + 257 * 8);

@@ -21,7 +21,7 @@ use crate::{
     verifier::{Unknown, forget, low8, settle},
     wire::{
         Malformed, Parsed,
-        ethernet::{self, EtherType},
+        ethernet::{self, EtherType, Ethernet},
         extension::{Family, Protocol, Transport},
         ipv4, ipv6,
         length::Payload,
@@ -133,6 +133,12 @@ impl From<Malformed> for Early {
     }
 }
 
+/// How far a frame was read with its link's header.
+enum Link {
+    Plain(Plain),
+    Other(Ethernet),
+}
+
 /// A camera's frame, and what it is judged by.
 struct Case<'a, P: ?Sized, T> {
     direction: Direction,
@@ -219,10 +225,12 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
     #[inline(always)]
     fn read(&self) -> Result<(Facts<'_>, Numbers), Early> {
         let unknown = self.camera.unknown();
-        if let Some(plain) = plain::parse(self.packet, unknown) {
-            return Ok((self.read_plain(&plain, self.profile()?), plain.numbers));
-        }
-        let frame = ethernet::parse(self.packet, unknown)?;
+        let frame = match self.link()? {
+            Link::Plain(plain) => {
+                return Ok((self.read_plain(&plain, self.profile()?), plain.numbers));
+            }
+            Link::Other(frame) => frame,
+        };
         let facts = match frame.ethertype {
             EtherType::IPV4 => self.read_ipv4(frame.payload, self.profile()?)?,
             EtherType::IPV6 => self.read_ipv6(frame.payload, self.profile()?)?,
@@ -239,6 +247,23 @@ impl<P: Packet + ?Sized, T: Tables> Case<'_, P, T> {
         }
         // Numbers of their own for the rules, which are compared with much.
         Ok((facts.settle(unknown), numbers))
+    }
+
+    /// Reads the link's header, and with it all of a frame that is plain.
+    #[inline(always)]
+    fn link(&self) -> Parsed<Link> {
+        let unknown = self.camera.unknown();
+        let plain = |ethertype| plain::parse(self.packet, ethertype, unknown);
+        if let Some(plain) = plain(plain::UNTAGGED) {
+            return Ok(Link::Plain(plain));
+        }
+        let frame = ethernet::parse(self.packet, unknown)?;
+        if frame.ethertype == EtherType::IPV4
+            && let Some(plain) = plain(frame.ethertype_at())
+        {
+            return Ok(Link::Plain(plain));
+        }
+        Ok(Link::Other(frame))
     }
 
     #[inline(always)]

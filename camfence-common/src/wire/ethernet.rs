@@ -63,6 +63,14 @@ pub struct Ethernet {
     pub payload: usize,
 }
 
+impl Ethernet {
+    /// Where the EtherType is, right before the payload.
+    #[inline(always)]
+    pub const fn ethertype_at(self) -> usize {
+        self.payload.wrapping_sub(size_of::<EtherType>())
+    }
+}
+
 /// The MAC of the camera that a frame would be from (outbound) or to (inbound). `None` for a
 /// frame too short to have one.
 #[inline(always)]

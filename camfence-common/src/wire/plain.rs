@@ -1,4 +1,4 @@
-//! What nearly every frame is: Ethernet without a tag, IPv4 without options, all of a packet, TCP or UDP.
+//! What nearly every frame is: Ethernet, IPv4 without options, all of a packet, TCP or UDP.
 //!
 //! Such a frame has each header at a place of its own, and is read at once. It is nothing that the
 //! other parsers would not find as well: what is not plain, or not whole, is left to them.
@@ -10,10 +10,11 @@ use network_types::{
     ip::{IpProto, Ipv4Hdr},
     tcp::TcpHdr,
     udp::UdpHdr,
+    vlan::VlanHdr,
 };
 
 use super::{
-    ethernet::EtherType,
+    ethernet::{EtherType, MAX_TAGS},
     extension::{Fragment, Protocol, Transport},
     transport::Numbers,
 };
@@ -22,17 +23,16 @@ use crate::{
     verifier::{Unknown, forget, low8},
 };
 
-/// Where the IPv4 header starts.
-pub const NETWORK: usize = EthHdr::LEN;
-/// Where the header of what it carries starts.
+/// Where the EtherType of a frame without a tag is.
+pub const UNTAGGED: usize = offset_of!(EthHdr, ether_type);
+/// From an EtherType to the IPv4 header, and to the header of what that carries.
+const NETWORK: usize = size_of::<EtherType>();
 const TRANSPORT: usize = NETWORK + Ipv4Hdr::LEN;
-
 /// What is read: from the EtherType to the ports.
-const START: usize = offset_of!(EthHdr, ether_type);
-const WORDS: usize = (TRANSPORT + 4 - START) / 2;
-/// The same place, as a mask.
-const LAST_START: usize = 0xf;
-const _: () = assert!(START <= LAST_START);
+const WORDS: usize = (TRANSPORT + 4) / 2;
+/// The places of an EtherType, as a mask.
+const LAST: usize = 0x1f;
+const _: () = assert!(UNTAGGED + MAX_TAGS * VlanHdr::LEN <= LAST);
 
 /// Version 4, and a header of five 32-bit words (RFC 791 §3.1).
 const VERSION_IHL: u8 = 0x45;
@@ -52,19 +52,19 @@ pub struct Plain {
     pub numbers: Numbers,
 }
 
-/// Parses a frame; none if it is not plain.
+/// Parses a frame whose EtherType is there; none if it is not plain.
 ///
 /// What is known for sure is forgotten (see [`crate::verifier`]): to the verifier all other frames are then
 /// like this one where the rules begin.
 #[inline(always)]
-pub fn parse<P: Packet + ?Sized>(packet: &P, unknown: Unknown) -> Option<Plain> {
+pub fn parse<P: Packet + ?Sized>(packet: &P, ethertype: usize, unknown: Unknown) -> Option<Plain> {
     // At a place that the verifier does not know: it would go on with a frame that is at least so long, and
     // with another that is not.
-    let words: [u16; WORDS] = packet.words(forget(START, unknown) & LAST_START)?;
-    let word = |at: usize| words[(at - START) / 2];
+    let words: [u16; WORDS] = packet.words(forget(ethertype, unknown) & LAST)?;
+    let word = |at: usize| words[at / 2];
     let ip = |at: usize| word(NETWORK + at);
     let [version_ihl, _] = ip(0).to_ne_bytes();
-    let is_plain = word(START) == EtherType::IPV4.number()
+    let is_plain = word(0) == EtherType::IPV4.number()
         && version_ihl == VERSION_IHL
         && ip(offset_of!(Ipv4Hdr, frags)) & FRAGMENT == 0;
     if !is_plain {
@@ -77,7 +77,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, unknown: Unknown) -> Option<Plain> 
         _ => return None,
     };
     let total = usize::from(u16::from_be(ip(offset_of!(Ipv4Hdr, tot_len))));
-    let end = NETWORK + total;
+    let end = ethertype + NETWORK + total;
     if total < Ipv4Hdr::LEN + header || end > packet.wire_len() {
         return None;
     }
@@ -88,7 +88,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, unknown: Unknown) -> Option<Plain> 
         destination: address(offset_of!(Ipv4Hdr, dst_addr)),
         transport: Transport {
             protocol: Protocol(low8(forget(usize::from(protocol), unknown))),
-            at: forget(TRANSPORT, unknown) & MAX_OFFSET,
+            at: forget(ethertype + TRANSPORT, unknown) & MAX_OFFSET,
             routing: false,
             fragment: Fragment::WHOLE.settle(unknown),
             end: forget(end, unknown),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aya::maps::{Array, MapData};
-use camfence_common::abi::{AHEAD_PARTS, Ahead, Entry, Hint, HintPlace, Key, Subject};
+use camfence_common::abi::{AHEAD_PARTS, Ahead, CANARY, Entry, Hint, HintPlace, Key, Subject};
 
 use super::{
     error::{Result, Tried as _},
@@ -24,6 +24,10 @@ impl AheadMap {
         for (place, row) in places(entries) {
             let hint = hints.entry(place);
             hint.and_modify(|hint| *hint = hint.and_ask()).or_insert(Hint::row(row, false));
+        }
+        // Whether the map is found is what it is tried by.
+        if let Some(hint) = hints.get_mut(&HintPlace::of(CANARY)) {
+            *hint = hint.only_ask();
         }
         hints
     }
@@ -80,8 +84,11 @@ impl AheadMap {
     pub(super) fn lead_to(&self, entries: &[(Key, Entry)]) -> Result<bool> {
         let mut lead = true;
         self.each_part(&mut Self::hints(entries), |old, hint| {
-            lead &= old.candidate().is_some()
-                && (old.asks() || !hint.asks() && old.candidate() == hint.candidate());
+            lead &= match hint.candidate() {
+                None => old.asks(),
+                Some(_) if old.asks() => old.candidate().is_some(),
+                Some(_) => !hint.asks() && old.candidate() == hint.candidate(),
+            };
         })?;
         Ok(lead)
     }
@@ -198,6 +205,14 @@ mod tests {
     }
 
     #[test]
+    fn the_canary_is_looked_for_in_the_map() {
+        let mut entries = cameras(100);
+        entries.push((Subject::Camera(CANARY).key(), Entry::new(100, 0)));
+        let hint = AheadMap::hints(&entries)[&HintPlace::of(CANARY)];
+        assert_eq!((hint.candidate(), hint.asks()), (None, true));
+    }
+
+    #[test]
     fn most_of_the_most_cameras_have_a_row_of_their_own_in_the_hints() {
         let entries = cameras(65_536);
         let hints = AheadMap::hints(&entries);
@@ -211,14 +226,15 @@ mod tests {
         let hints = AheadMap::hints(&entries);
         let mut first = BTreeMap::new();
         let mut shared = BTreeSet::new();
-        for (place, row) in places(&entries) {
+        for (place, row) in places(&entries).filter(|(place, _)| *place != HintPlace::of(CANARY)) {
             if *first.entry(place).or_insert(row) != row {
                 shared.insert(place);
             }
         }
         assert!(!shared.is_empty());
-        for (place, hint) in hints {
-            assert_eq!(hint.candidate(), first.get(&place).copied());
+        for (place, row) in first {
+            let hint = hints[&place];
+            assert_eq!(hint.candidate(), Some(row));
             assert_eq!(hint.asks(), shared.contains(&place));
         }
     }
