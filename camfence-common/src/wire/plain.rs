@@ -29,7 +29,8 @@ pub const UNTAGGED: usize = offset_of!(EthHdr, ether_type);
 const NETWORK: usize = size_of::<EtherType>();
 const TRANSPORT: usize = NETWORK + Ipv4Hdr::LEN;
 /// What is read: from the EtherType to the ports.
-const WORDS: usize = (TRANSPORT + 4) / 2;
+const WORDS: usize = TRANSPORT / 2 + PORTS;
+const PORTS: usize = 2;
 /// The places of an EtherType, as a mask.
 const LAST: usize = 0x1f;
 const _: () = assert!(UNTAGGED + MAX_TAGS * VlanHdr::LEN <= LAST);
