@@ -22,6 +22,10 @@ use crate::{Plan, peers};
 /// The row that the others are held against.
 pub(crate) const UNFENCED: &str = "unfenced";
 const SERVER: &str = "192.168.1.2";
+/// As much as a processor keeps in its cache: of more, it is chance how fast it is copied.
+const WINDOW: &str = "256K";
+/// Connections of a sample, of which the best counts: each finds a pace of its own.
+const CONNECTIONS: usize = 3;
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,7 +52,8 @@ pub(crate) fn run(plan: &Plan) -> Result<Part> {
     let seconds = 1;
     let sample = |hook: Option<&str>| {
         set(&camfence, hook)?;
-        throughput(lab.host("client"), seconds)
+        let each = (0..CONNECTIONS).map(|_| throughput(lab.host("client"), seconds));
+        each.reduce(|best, other| Ok(best?.max(other?))).context("no connection")?
     };
     let all = FENCES.map(|(name, hook)| Measurement::new(name, Unit::BITS, move || sample(hook)));
     let told = |round| plan.tell(&format!("throughput: round {round} of {}", plan.rounds));
@@ -73,7 +78,7 @@ fn set(camfence: &Camfence, hook: Option<&str>) -> Result<()> {
 /// had the CPU.
 fn throughput(client: &Netns, seconds: u32) -> Result<f64> {
     let cpu = thread::available_parallelism()?.get() - 1;
-    let arguments = format!("-c {SERVER} -t {seconds} -i 0.1 -A {cpu},{cpu} -J");
+    let arguments = format!("-c {SERVER} -t {seconds} -w {WINDOW} -i 0.1 -A {cpu},{cpu} -J");
     let output = iperf3(client, &arguments).output()?;
     let result: Value = serde_json::from_slice(&output.stdout).context("iperf3 gave no JSON")?;
     let intervals = result["intervals"].as_array().into_iter().flatten();
