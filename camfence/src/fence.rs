@@ -91,7 +91,7 @@ impl Fence {
     pub async fn up(&self, config: &Config, demand: Demand) -> Result<Report> {
         let target = self.target(config, demand).await?;
         let _lock = self.root.create()?;
-        let mut report = Report::default();
+        let mut report = Report::of(config, &target.ports);
         let whole = self.settle(Some(&mut report.notices)).await?;
         let nothing_stood = !Maps::are_ready(&self.root)? && self.root.linked()?.is_empty();
         let result = match self.fitting(config)?.filter(|_| whole) {
@@ -113,7 +113,7 @@ impl Fence {
     pub async fn reload(&self, config: &Config, demand: Demand) -> Result<Report> {
         let target = self.target(config, demand).await?;
         let _lock = self.lock()?;
-        let mut report = Report::default();
+        let mut report = Report::of(config, &target.ports);
         let whole = self.settle(Some(&mut report.notices)).await?;
         if !Maps::are_ready(&self.root)? {
             return Err(KernelError::Down { path: self.root.path().into() }.into());

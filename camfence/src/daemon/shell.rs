@@ -249,9 +249,6 @@ impl Shell {
         if change == Change::Follow {
             begun = self.noticed.take().unwrap_or(begun);
         }
-        if matches!(change, Change::Up | Change::Reload) {
-            memory.forget_ports();
-        }
         let runtime = Handle::current();
         let history = self.history.clone().filter(|_| ends_counters(&change));
         let end = spawn_blocking(move || {
@@ -333,6 +330,7 @@ async fn make(
     if change != Change::Follow {
         memory.forget_policy();
     }
+    let chooses_ports = matches!(change, Change::Up | Change::Reload);
     let done = match change {
         // What is missing is waited for.
         Change::Up => operations::up(fence, path, Demand::Possible).await,
@@ -349,7 +347,11 @@ async fn make(
             return Ok(Outcome::Done((&opened).into()));
         }
     };
-    done.map(Into::into)
+    let done = done?;
+    if let Some(report) = done.report.as_ref().filter(|_| chooses_ports) {
+        memory.remember_ports(report);
+    }
+    Ok(done.into())
 }
 
 /// Whether counters may end with a change, so that they have to be read before; and afterwards, to know

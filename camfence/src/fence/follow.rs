@@ -47,9 +47,9 @@ impl Memory {
         self.surroundings = None;
     }
 
-    /// The ports were chosen anew, by the names they have now.
-    pub fn forget_ports(&mut self) {
-        self.named.clear();
+    /// The ports were chosen anew, by the names they had then.
+    pub fn remember_ports(&mut self, report: &Report) {
+        self.named.clone_from(&report.named);
     }
 }
 
@@ -217,11 +217,7 @@ impl Followed {
 impl Memory {
     /// Remembers what the ports are called.
     fn remember(&mut self, config: &Config, ports: &Ports) {
-        for port in &ports.links {
-            if config.fence.interfaces.contains(&port.name) {
-                self.named.insert(port.index, port.name.clone());
-            }
-        }
+        self.named.append(&mut ports.named(config));
         self.named.retain(|ifindex, _| ports.all().any(|port| port.index == *ifindex));
     }
 }

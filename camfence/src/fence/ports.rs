@@ -50,6 +50,12 @@ impl Ports {
         Self { links: Vec::new(), demand: Demand::Possible, problems: Vec::new(), kept: Vec::new() }
     }
 
+    /// Those that the configuration names themselves, by index.
+    pub(super) fn named(&self, config: &Config) -> BTreeMap<u32, String> {
+        let named = self.links.iter().filter(|port| config.fence.interfaces.contains(&port.name));
+        named.map(|port| (port.index, port.name.clone())).collect()
+    }
+
     /// What is fenced or stays so.
     pub(super) fn all(&self) -> impl Iterator<Item = &Link> {
         self.links.iter().chain(&self.kept)

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::ports::Ports;
+use crate::config::Config;
+
 /// What a reconcile did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -20,9 +23,16 @@ pub struct Report {
     pub renamed: Vec<(String, String)>,
     /// What the user should know.
     pub notices: Vec<String>,
+    /// The ports that the configuration names themselves, by index, if they were chosen.
+    pub named: BTreeMap<u32, String>,
 }
 
 impl Report {
+    /// Of a change that these ports were chosen for.
+    pub(super) fn of(config: &Config, ports: &Ports) -> Self {
+        Self { named: ports.named(config), ..Self::default() }
+    }
+
     /// What the user should know, of unfenced interfaces too.
     pub fn said(&self) -> Vec<String> {
         let unfenced = self.unfenced.values().map(|problem| format!("not fenced: {problem}"));

@@ -82,7 +82,7 @@ impl<'a> Options<'a> {
 impl Object {
     /// Loads the programs.
     pub(crate) fn load(options: &Options<'_>) -> Result<Self> {
-        let mut loader = EbpfLoader::new();
+        let mut loader = loader();
         let (log, rate) = (u8::from(options.log), ticks::rate());
         loader
             .verifier_log_level(VerifierLogLevel::STATS)
@@ -163,6 +163,14 @@ impl Object {
     pub(crate) fn ebpf(&mut self) -> &mut Ebpf {
         &mut self.ebpf
     }
+}
+
+/// Loads objects as they are. None of them is fitted to the kernel's own types, the reading of which takes tens of
+/// MiB.
+pub(super) fn loader() -> EbpfLoader<'static> {
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    loader
 }
 
 fn load(ebpf: &mut Ebpf, name: &str) -> std::result::Result<(), ProgramError> {

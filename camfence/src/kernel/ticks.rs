@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, thread::sleep, time::Duration};
 
 use aya::{
-    Ebpf, TestRun as _, include_bytes_aligned,
+    TestRun as _, include_bytes_aligned,
     maps::{Array, MapData},
     programs::{SchedClassifier, TestRunOptions},
 };
@@ -12,6 +12,7 @@ use camfence_common::clock::{Clocks, TickRate};
 use super::{
     error::{KernelError, Result, Tried as _},
     maps::Shared,
+    object::loader,
 };
 
 /// The program that reads both clocks, built by the build script.
@@ -45,7 +46,7 @@ pub(super) fn rate() -> TickRate {
 
 fn measure() -> Result<Option<TickRate>> {
     let what = || "measuring the kernel's ticks".to_owned();
-    let mut ebpf = Ebpf::load(OBJECT).tried(what)?;
+    let mut ebpf = loader().load(OBJECT).tried(what)?;
     let clocks = ebpf.take_map(CLOCKS).ok_or_else(|| missing(CLOCKS))?;
     let clocks: Array<MapData, Shared<Clocks>> = clocks.try_into().tried(what)?;
     let program = ebpf.program_mut(READ_CLOCKS).ok_or_else(|| missing(READ_CLOCKS))?;
