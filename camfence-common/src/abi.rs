@@ -139,17 +139,13 @@ impl Hint {
     /// If it is not, the live map may have an entry.
     const ASK: u32 = 2 << Self::FLAGS;
     const INDEX: u32 = Self::ROW - 1;
+    /// Nothing is known: the live map is asked.
+    pub const UNKNOWN: Self = Self(Self::ASK);
 
-    /// The live map is asked; the row does not count yet.
+    /// The row of the one camera that has this place.
     #[must_use]
-    pub const fn ask(row: u32) -> Self {
-        Self(row & Self::INDEX | Self::ASK)
-    }
-
-    /// The row of the one camera that has this place, or of one of several.
-    #[must_use]
-    pub const fn row(row: u32, is_shared: bool) -> Self {
-        Self(row & Self::INDEX | Self::ROW | if is_shared { Self::ASK } else { 0 })
+    pub const fn row(row: u32) -> Self {
+        Self(row & Self::INDEX | Self::ROW)
     }
 
     /// The row that may be the camera's, if one counts.
@@ -164,7 +160,7 @@ impl Hint {
         self.0 & Self::ASK != 0
     }
 
-    /// The same, and the live map is asked.
+    /// The same, and the live map is asked: others have this place, too.
     #[must_use]
     pub const fn and_ask(self) -> Self {
         Self(self.0 | Self::ASK)

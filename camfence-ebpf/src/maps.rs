@@ -215,7 +215,7 @@ impl Tables for Maps {
 #[inline(always)]
 fn ahead(mac: Mac) -> (Hint, bool) {
     let place = HintPlace::of(mac);
-    let Some(ahead) = AHEAD.get_ptr(place.part) else { return (Hint::ask(0), true) };
+    let Some(ahead) = AHEAD.get_ptr(place.part) else { return (Hint::UNKNOWN, true) };
     // SAFETY: the kernel returned a pointer to the element, which the hint is in; volatile because
     // userspace may change it at any time.
     unsafe {

@@ -23,7 +23,7 @@ impl AheadMap {
         let mut hints = Hints::new();
         for (place, row) in places(entries) {
             let hint = hints.entry(place);
-            hint.and_modify(|hint| *hint = hint.and_ask()).or_insert(Hint::row(row, false));
+            hint.and_modify(|hint| *hint = hint.and_ask()).or_insert(Hint::row(row));
         }
         // Whether the map is found is what it is tried by.
         if let Some(hint) = hints.get_mut(&HintPlace::of(CANARY)) {

@@ -74,9 +74,18 @@ impl Live {
 
     /// The cameras, and what stands for unknown sources.
     pub(super) fn cameras(&self) -> Result<BTreeMap<Subject, Camera>> {
+        self.cameras_of(&self.entries()?)
+    }
+
+    /// The same, and whether hints lead to the cameras.
+    pub(super) fn observe(&self) -> Result<(BTreeMap<Subject, Camera>, bool)> {
         let entries = self.entries()?;
+        Ok((self.cameras_of(&entries)?, self.ahead.lead_to(&entries)?))
+    }
+
+    fn cameras_of(&self, entries: &[(Key, Entry)]) -> Result<BTreeMap<Subject, Camera>> {
         let keys: BTreeMap<u32, Key> =
-            entries.into_iter().map(|(key, entry)| (entry.row, key)).collect();
+            entries.iter().map(|(key, entry)| (entry.row, *key)).collect();
         let rows = keys.last_key_value().map_or(0, |(row, _)| row + 1);
         let mut cameras = BTreeMap::new();
         array::read(&self.rows, rows, "the cameras", |index, row| {
@@ -104,11 +113,6 @@ impl Live {
     /// Whose the slots are.
     pub(super) fn slots_in_use(&self) -> Result<SlotsInUse> {
         SlotsInUse::in_map(&self.map)
-    }
-
-    /// Whether hints lead to the cameras.
-    pub(super) fn has_hints(&self) -> Result<bool> {
-        self.ahead.lead_to(&self.entries()?)
     }
 
     /// Whether programs look for entries of unknown sources.

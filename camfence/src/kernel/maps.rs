@@ -180,10 +180,11 @@ impl Maps {
             profiles.insert(index, CompiledProfile { table: *table, names });
             ControlFlow::Continue(())
         })?;
+        let (cameras, has_hints) = self.live.observe()?;
         Ok(Observed {
-            astray: !self.live.has_hints()?,
+            astray: !has_hints,
             strangers: self.live.looks_for_strangers()?,
-            cameras: self.cameras()?,
+            cameras,
             profiles,
         })
     }
