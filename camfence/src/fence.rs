@@ -145,11 +145,7 @@ impl Fence {
 
     /// Whether a fence stands.
     pub fn stands(&self) -> Result<bool> {
-        match Maps::open(&self.root) {
-            Ok(_) => Ok(true),
-            Err(KernelError::Down { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Maps::are_ready(&self.root)?)
     }
 
     /// Takes the fence down. False if there was none.

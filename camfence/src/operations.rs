@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::{
     config::{
         self, Camera, Config, ConfigError,
-        edit::{self, EditError, NewCamera},
+        edit::{self, EditError, Edited, NewCamera},
         write::{PreparedFile, WriteError},
     },
     fence::{Demand, Fence, FenceError, Report},
@@ -88,7 +88,7 @@ pub async fn add(fence: &Fence, path: &Path, camera: &NewCamera) -> Result<Done>
     let text = config::read(path)?;
     let edited = edit::add_camera(&text, camera);
     let edited = edited.map_err(|source| OperationError::Edit { path: path.into(), source })?;
-    change(fence, path, &edited).await
+    change(fence, path, edited).await
 }
 
 /// Removes a camera, by name or MAC, from the configuration and, if it stands, from the fence.
@@ -97,7 +97,7 @@ pub async fn remove(fence: &Fence, path: &Path, name_or_mac: &str) -> Result<Don
     let mac = find(&Config::parse(path, &text)?, name_or_mac)?.mac;
     let edited = edit::remove_camera(&text, mac);
     let edited = edited.map_err(|source| OperationError::Edit { path: path.into(), source })?;
-    change(fence, path, &edited).await
+    change(fence, path, edited).await
 }
 
 /// Brings the fence in line with the configuration as it is on disk.
@@ -128,9 +128,9 @@ pub async fn open(
     Ok(Opened { camera: camera.name.clone(), mac: camera.mac, time, was_open: before.is_some() })
 }
 
-async fn change(fence: &Fence, path: &Path, text: &str) -> Result<Done> {
-    let config = Config::parse(path, text)?;
-    let file = PreparedFile::prepare(path, text)?;
+async fn change(fence: &Fence, path: &Path, edited: Edited) -> Result<Done> {
+    let (text, config) = edited.check(path)?;
+    let file = PreparedFile::prepare(path, &text)?;
     let report = if fence.stands()? { Some(fence.apply_policy(&config).await?) } else { None };
     if let Err(error) = file.commit() {
         if report.is_some() {

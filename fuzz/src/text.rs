@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use camfence::{
     config::{
         Allowance, Config, ConfigError, Dns, DnsName, Profile, Protocol,
-        edit::{NewCamera, add_camera, remove_camera},
+        edit::{Edited, NewCamera, add_camera, remove_camera},
     },
     policy::compile::{Surroundings, compile},
 };
@@ -68,12 +68,12 @@ fn check_problems(error: &ConfigError, text: &str) {
 /// A camera that is added is the last, and without it all is as it was.
 fn check_edits(config: &Config, text: &str) {
     let camera = NewCamera { mac: PORCH, name: "added porch".into(), profile: None };
-    let Ok(more) = add_camera(text, &camera) else { return };
+    let Ok(Edited { text: more, .. }) = add_camera(text, &camera) else { return };
     let mut changed = parse(&more).expect("what was written can be read");
     let added = changed.cameras.pop().expect("it was added");
     assert_eq!((added.mac, added.name), (camera.mac, camera.name), "{more:?}");
     assert_eq!(&changed, config, "{more:?}");
-    let Ok(less) = remove_camera(&more, PORCH) else { return };
+    let Ok(Edited { text: less, .. }) = remove_camera(&more, PORCH) else { return };
     assert_eq!(parse(&less).as_ref(), Ok(config), "{less:?}");
 }
 

@@ -8,15 +8,17 @@ mod array;
 mod lines;
 mod table;
 
+use std::path::Path;
+
 use camfence_common::mac::Mac;
-use toml::{Spanned, Value};
+use toml::Spanned;
 use toml_edit::{Document, Item};
 
 use super::{
-    DEFAULT_PROFILE, Problem, check_mac, check_name,
+    Config, ConfigError, DEFAULT_PROFILE, Problem, check_mac, check_name,
     error::{Lines, quoted},
     raw::{self, RawCamera, RawConfig, Table, Text},
-    validate::{no_such_profile, suggestion},
+    validate::{no_such_profile, suggestion, validate},
 };
 
 /// A camera to write into a configuration.
@@ -28,6 +30,24 @@ pub struct NewCamera {
     pub name: String,
     /// Its profile; `None` writes nothing, which means the default one.
     pub profile: Option<String>,
+}
+
+/// A text that was changed, and has been read again.
+#[derive(Debug)]
+pub struct Edited {
+    /// The new text.
+    pub text: String,
+    raw: RawConfig,
+}
+
+impl Edited {
+    /// Checks what it says, as [`Config::parse`] does.
+    pub fn check(self, path: &Path) -> Result<(String, Config), ConfigError> {
+        let config = validate(path, self.raw, &Lines::new(&self.text));
+        let config =
+            config.map_err(|problems| ConfigError { path: path.to_owned(), problems })?;
+        Ok((self.text, config))
+    }
 }
 
 /// Why a text was not changed.
@@ -60,8 +80,8 @@ impl EditError {
 
 /// Adds a camera after the last one: as a `[[camera]]` table, or to `camera = [ … ]` where the
 /// text has that.
-pub fn add_camera(text: &str, camera: &NewCamera) -> Result<String, EditError> {
-    let raw = read(text)?;
+pub fn add_camera(text: &str, camera: &NewCamera) -> Result<Edited, EditError> {
+    let mut raw = read(text)?;
     check_new(&raw, camera, text).map_err(EditError::Refused)?;
     let document = Document::parse(text).map_err(|_| EditError::Layout)?;
     let fields = fields(camera);
@@ -77,16 +97,13 @@ pub fn add_camera(text: &str, camera: &NewCamera) -> Result<String, EditError> {
         }
         Some(_) => None,
     };
-    let expected = |mut cameras: Vec<Value>| {
-        cameras.push(Value::Table(written(camera)));
-        cameras
-    };
-    verified(text, added, expected)
+    raw.camera.push(Table(written(camera)));
+    verified(added, &raw)
 }
 
 /// Removes a camera, and the comments that touch it and no other.
-pub fn remove_camera(text: &str, mac: Mac) -> Result<String, EditError> {
-    let raw = read(text)?;
+pub fn remove_camera(text: &str, mac: Mac) -> Result<Edited, EditError> {
+    let mut raw = read(text)?;
     let is_it = |Table(camera): &Table<RawCamera>| camera.mac.as_ref().parse() == Ok(mac);
     let index = raw.camera.iter().position(is_it).ok_or(EditError::NotFound(mac))?;
     let document = Document::parse(text).map_err(|_| EditError::Layout)?;
@@ -99,11 +116,8 @@ pub fn remove_camera(text: &str, mac: Mac) -> Result<String, EditError> {
         }
         _ => None,
     };
-    let expected = |mut cameras: Vec<Value>| {
-        cameras.remove(index);
-        cameras
-    };
-    verified(text, removed, expected)
+    raw.camera.remove(index);
+    verified(removed, &raw)
 }
 
 fn read(text: &str) -> Result<RawConfig, EditError> {
@@ -152,38 +166,23 @@ fn fields(camera: &NewCamera) -> Vec<String> {
     fields
 }
 
-/// What reading those fields must give.
-fn written(camera: &NewCamera) -> toml::Table {
-    let mut table = toml::Table::new();
-    table.insert("mac".to_owned(), camera.mac.to_string().into());
-    table.insert("name".to_owned(), camera.name.clone().into());
-    if let Some(profile) = &camera.profile {
-        table.insert("profile".to_owned(), profile.clone().into());
+/// What reading those fields must give, wherever they stand.
+fn written(camera: &NewCamera) -> RawCamera {
+    let text = |text: &str| Spanned::new(0..0, text.to_owned());
+    RawCamera {
+        mac: text(&camera.mac.to_string()),
+        name: text(&camera.name),
+        profile: camera.profile.as_deref().map(text),
+        addresses: None,
+        mode: None,
     }
-    table
 }
 
-/// Lets a change through only if it changed the cameras as it should, and nothing else.
-fn verified(
-    old: &str,
-    new: Option<String>,
-    expected: impl FnOnce(Vec<Value>) -> Vec<Value>,
-) -> Result<String, EditError> {
-    let new = new.ok_or(EditError::Layout)?;
-    let (old_rest, old_cameras) = meaning(old).ok_or(EditError::Layout)?;
-    let (new_rest, new_cameras) = meaning(&new).ok_or(EditError::Layout)?;
-    let same = old_rest == new_rest && new_cameras == expected(old_cameras);
-    if same { Ok(new) } else { Err(EditError::Layout) }
-}
-
-/// All that a text says, the cameras apart.
-fn meaning(text: &str) -> Option<(toml::Table, Vec<Value>)> {
-    let mut table: toml::Table = toml::from_str(text).ok()?;
-    match table.remove("camera") {
-        None => Some((table, Vec::new())),
-        Some(Value::Array(cameras)) => Some((table, cameras)),
-        Some(_) => None,
-    }
+/// Lets a change through only if the new text says what it should, and nothing else.
+fn verified(new: Option<String>, expected: &RawConfig) -> Result<Edited, EditError> {
+    let text = new.ok_or(EditError::Layout)?;
+    let raw = read(&text).map_err(|_| EditError::Layout)?;
+    if raw == *expected { Ok(Edited { text, raw }) } else { Err(EditError::Layout) }
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use super::error::{Lines, Problem};
 /// Text and where it stands.
 pub(super) type Text = Spanned<String>;
 
-/// The whole file.
-#[derive(Debug, Default, Deserialize)]
+/// The whole file. Two are equal that say the same, wherever it stands.
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
     #[serde(default)]
@@ -42,7 +42,7 @@ pub(super) struct RawConfig {
 }
 
 /// `[fence]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawFence {
     #[serde(default)]
@@ -55,7 +55,7 @@ pub(super) struct RawFence {
 }
 
 /// `[profile.NAME]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfile {
     pub(super) local: Option<Vec<Text>>,
@@ -67,14 +67,14 @@ pub(super) struct RawProfile {
 }
 
 /// `dns = "…"` or `dns = ["…"]`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum RawDns {
     Word(String),
     Names(Vec<Text>),
 }
 
 /// `[[camera]]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCamera {
     pub(super) mac: Text,
@@ -85,7 +85,7 @@ pub(super) struct RawCamera {
 }
 
 /// `[interface.NAME]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawInterface {
     pub(super) hook: Option<Text>,
@@ -93,14 +93,14 @@ pub(super) struct RawInterface {
 }
 
 /// `[ledger]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLedger {
     pub(super) entries: Option<Spanned<i64>>,
 }
 
 /// `[history]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHistory {
     pub(super) enabled: Option<bool>,
@@ -110,7 +110,7 @@ pub(super) struct RawHistory {
 }
 
 /// `[networks]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawNetworks {
     pub(super) country: Option<Text>,
@@ -118,7 +118,7 @@ pub(super) struct RawNetworks {
 }
 
 /// `[log]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLog {
     pub(super) deny: Text,
@@ -127,14 +127,14 @@ pub(super) struct RawLog {
 }
 
 /// `[metrics]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMetrics {
     pub(super) listen: Text,
 }
 
 /// `[page]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPage {
     pub(super) listen: Text,
@@ -157,7 +157,7 @@ pub(super) fn parse(text: &str, lines: &Lines) -> Result<RawConfig, Problem> {
 
 /// A struct that is written as a table. Serde's derive takes a list too, field by field in order,
 /// which would let `camera = [["b0:c5:54:25:5b:0e", "driveway"]]` pass.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Table<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {

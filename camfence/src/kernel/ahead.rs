@@ -71,9 +71,9 @@ impl AheadMap {
     pub(super) fn set_only(&mut self, hints: &Hints) -> Result<()> {
         for part in 0..AHEAD_PARTS {
             self.change(part, |ahead| {
-                let places = (0..).map(|index| HintPlace { part, index });
-                for (hint, place) in ahead.hints.iter_mut().zip(places) {
-                    *hint = hints.get(&place).copied().unwrap_or(Hint::NOBODY);
+                ahead.hints.fill(Hint::NOBODY);
+                for (place, hint) in hints.range(of_part(part)) {
+                    ahead.hints[place.index] = *hint;
                 }
             })?;
         }

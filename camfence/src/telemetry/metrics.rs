@@ -391,17 +391,22 @@ fn is_counter(family: &str) -> bool {
 /// `OpenMetrics` as the older format has it: a counter is called what its samples are called.
 fn with_sample_names(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
-    for line in open_metrics.lines() {
-        let words: Vec<&str> = line.splitn(4, ' ').collect();
-        match words[..] {
-            ["#", keyword, family, rest] if is_counter(family) => {
+    for line in open_metrics.split_inclusive('\n') {
+        match described(line) {
+            Some((keyword, family, rest)) if is_counter(family) => {
                 text.extend(["# ", keyword, " ", family, "_total ", rest]);
             }
             _ => text.push_str(line),
         }
-        text.push('\n');
     }
     text
+}
+
+/// What a line says of a family: the keyword, which family, and what follows. None if it is a sample.
+fn described(line: &str) -> Option<(&str, &str, &str)> {
+    let (keyword, described) = line.strip_prefix("# ")?.split_once(' ')?;
+    let (family, rest) = described.split_once(' ')?;
+    Some((keyword, family, rest))
 }
 
 #[cfg(test)]

@@ -1,13 +1,18 @@
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::Config;
 
 const A: Mac = Mac([0xb0, 0xc5, 0x54, 0, 0, 0xa]);
 const B: Mac = Mac([0xb0, 0xc5, 0x54, 0, 0, 0xb]);
 const NEW: Mac = Mac([0xb0, 0xc5, 0x54, 0, 0, 0xff]);
+
+fn add_camera(text: &str, camera: &NewCamera) -> Result<String, EditError> {
+    super::add_camera(text, camera).map(|edited| edited.text)
+}
+
+fn remove_camera(text: &str, mac: Mac) -> Result<String, EditError> {
+    super::remove_camera(text, mac).map(|edited| edited.text)
+}
 
 fn new_camera() -> NewCamera {
     NewCamera { mac: NEW, name: "new".to_owned(), profile: None }
