@@ -44,8 +44,7 @@ impl Edited {
     /// Checks what it says, as [`Config::parse`] does.
     pub fn check(self, path: &Path) -> Result<(String, Config), ConfigError> {
         let config = validate(path, self.raw, &Lines::new(&self.text));
-        let config =
-            config.map_err(|problems| ConfigError { path: path.to_owned(), problems })?;
+        let config = config.map_err(|problems| ConfigError { path: path.to_owned(), problems })?;
         Ok((self.text, config))
     }
 }
