@@ -223,27 +223,32 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 fn defaults() -> String {
     let text = "[[camera]]\nmac = \"b0:c5:54:25:5b:0e\"\nname = \"driveway\"";
     let config = parse(text).unwrap();
-    let (fence, profile, camera) = (&config.fence, &config.profiles[0], &config.cameras[0]);
+    let mut rows = defaults_of_fence(&config);
+    rows.extend(defaults_of_cameras(&config));
+    rows.extend(defaults_of_logs(&config));
+    rows.extend(defaults_of_history(&config));
+    rows.extend(defaults_of_what_is_served(&config));
+    table(&["key", "default", "why"], rows)
+}
+
+fn row(key: &str, value: String, why: &str) -> Vec<String> {
+    vec![key.to_owned(), value, why.to_owned()]
+}
+
+fn nothing() -> String {
+    "nothing".to_owned()
+}
+
+fn of_fence() -> String {
+    "that of `[fence]`".to_owned()
+}
+
+fn defaults_of_fence(config: &Config) -> Vec<Vec<String>> {
+    let (fence, profile) = (&config.fence, &config.profiles[0]);
     assert!(fence.interfaces.is_empty() && config.interfaces.is_empty());
-    assert!(profile.allow.is_empty() && camera.addresses.is_empty());
-    assert!(
-        !profile.local.auto
-            && config.metrics.is_none()
-            && config.page.is_none()
-            && config.log.is_none()
-    );
-    assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
-    assert!(config.history.path.is_none() && config.networks == crate::config::Networks::default());
-    let dns = match &profile.dns {
-        Dns::Pass => "pass",
-        Dns::Deny => "deny",
-        Dns::Only(_) => panic!("no name is listed unless it is written"),
-    };
+    assert!(!profile.local.auto);
     let local: Vec<_> = profile.local.prefixes.iter().map(code).collect();
-    let row = |key: &str, value: String, why: &str| vec![key.to_owned(), value, why.to_owned()];
-    let of_fence = || "that of `[fence]`".to_owned();
-    let nothing = || "nothing".to_owned();
-    let mut rows = vec![
+    vec![
         row("`[fence]` `interfaces`", nothing(), "only what you name is touched"),
         row(
             "`local`",
@@ -267,6 +272,18 @@ fn defaults() -> String {
             "more than a home has, for less than a MiB on each CPU",
         ),
         row("`[interface.NAME]` `hook`, `unknown`", of_fence(), "one place to say it"),
+    ]
+}
+
+fn defaults_of_cameras(config: &Config) -> Vec<Vec<String>> {
+    let (profile, camera) = (&config.profiles[0], &config.cameras[0]);
+    assert!(profile.allow.is_empty() && camera.addresses.is_empty());
+    let dns = match &profile.dns {
+        Dns::Pass => "pass",
+        Dns::Deny => "deny",
+        Dns::Only(_) => panic!("no name is listed unless it is written"),
+    };
+    vec![
         row("`[profile.NAME]` `local`", of_fence(), "one list to keep right"),
         row("`allow`", nothing(), "outside is what a fence is against"),
         row(
@@ -298,6 +315,13 @@ fn defaults() -> String {
             "DHCP may give another tomorrow; bind those that have a fixed one",
         ),
         row("`mode`", of_fence(), "and `audit` if that is the fence's, whatever is written here"),
+    ]
+}
+
+fn defaults_of_logs(config: &Config) -> Vec<Vec<String>> {
+    assert!(config.log.is_none());
+    assert_eq!(DEFAULT_LOG_BYTES, 16 << 20);
+    vec![
         row(
             "`[ledger]` `entries`",
             grouped(config.ledger.entries.into()),
@@ -314,14 +338,11 @@ fn defaults() -> String {
             "16MiB".to_owned(),
             "with the one before it, a month of a talkative camera",
         ),
-    ];
-    rows.extend(defaults_of_history(&config));
-    rows.extend(defaults_of_what_is_served());
-    table(&["key", "default", "why"], rows)
+    ]
 }
 
 fn defaults_of_history(config: &Config) -> Vec<Vec<String>> {
-    let row = |key: &str, value: String, why: &str| vec![key.to_owned(), value, why.to_owned()];
+    assert!(config.history.path.is_none() && config.networks == crate::config::Networks::default());
     vec![
         row(
             "`[history]` `enabled`",
@@ -345,19 +366,19 @@ fn defaults_of_history(config: &Config) -> Vec<Vec<String>> {
         ),
         row(
             "`[networks]` `country`, `network`",
-            "nothing".to_owned(),
+            nothing(),
             "the databases are not camfence's to give away",
         ),
     ]
 }
 
-fn defaults_of_what_is_served() -> [Vec<String>; 4] {
-    let row = |key: &str, value: &str, why: &str| [key, value, why].map(str::to_owned).to_vec();
+fn defaults_of_what_is_served(config: &Config) -> [Vec<String>; 4] {
+    assert!(config.metrics.is_none() && config.page.is_none());
     [
-        row("`[metrics]` `listen`", "nothing", "no open port unless asked for"),
-        row("`[page]` `listen`", "nothing", "the same"),
-        row("`token_file`", "nothing", "on loopback only who is on this machine sees the page"),
-        row("`changes`", "`true`", "a page is for opening the fence as much as for looking"),
+        row("`[metrics]` `listen`", nothing(), "no open port unless asked for"),
+        row("`[page]` `listen`", nothing(), "the same"),
+        row("`token_file`", nothing(), "on loopback only who is on this machine sees the page"),
+        row("`changes`", code(true), "a page is for opening the fence as much as for looking"),
     ]
 }
 

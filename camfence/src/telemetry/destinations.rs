@@ -76,8 +76,9 @@ struct Place {
 struct Outside {
     /// Flows that have a place.
     known: HashMap<FlowKey, Flow>,
-    /// Those that have none; left out while there is no place for another.
-    others: HashMap<FlowKey, Flow>,
+    /// Those that have none, which can be very many, some in pieces; left out while there is no place for
+    /// another.
+    others: Vec<(FlowKey, Flow)>,
 }
 
 impl Destinations {
@@ -107,9 +108,10 @@ impl Destinations {
             let Some(places) = self.cameras.get(&key.mac()) else { continue };
             let of_camera = cameras.entry(key.mac()).or_default();
             if places.taken.contains_key(&key) {
-                join(&mut of_camera.known, key, flow);
+                let known = of_camera.known.entry(key);
+                known.and_modify(|known| known.join(flow)).or_insert(*flow);
             } else if places.may_change(most, clock) {
-                join(&mut of_camera.others, key, flow);
+                of_camera.others.push((key, *flow));
             }
         }
         cameras
@@ -136,20 +138,26 @@ impl Places {
 
     /// Gives free places, up to so many, to those of the others with the most frames. Without one, the
     /// first that was seen later takes the place of the one that was seen least recently.
-    fn let_in(&mut self, others: HashMap<FlowKey, Flow>, most: usize, clock: Duration) {
+    fn let_in(&mut self, others: Vec<(FlowKey, Flow)>, most: usize, clock: Duration) {
         if others.is_empty() || !self.may_change(most, clock) {
             return;
         }
         let free = most.saturating_sub(self.taken.len());
-        let mut others: Vec<_> = others.into_iter().collect();
-        others.sort_unstable_by_key(|(key, flow)| (Reverse(flow.tally.packets), *key));
+        // The pieces of one become one.
+        let mut others: Vec<_> = Flows::from_iter(others).into_iter().collect();
+        let rank = |(key, flow): &(FlowKey, Flow)| (Reverse(flow.tally.packets), *key);
         if free > 0 {
-            self.taken.extend(others.into_iter().take(free).map(|(key, flow)| (key, flow.into())));
+            if others.len() > free {
+                others.select_nth_unstable_by_key(free, rank);
+                others.truncate(free);
+            }
+            self.taken.extend(others.into_iter().map(|(key, flow)| (key, flow.into())));
             self.changed = clock;
             return;
         }
         let Some((oldest, last)) = self.oldest() else { return };
-        if let Some((key, flow)) = others.into_iter().find(|(_, flow)| flow.last > last) {
+        let later = others.into_iter().filter(|(_, flow)| flow.last > last);
+        if let Some((key, flow)) = later.min_by_key(rank) {
             self.taken.remove(&oldest);
             self.taken.insert(key, flow.into());
             self.changed = clock;
@@ -186,10 +194,6 @@ impl From<Flow> for Place {
 /// How many destinations each camera may have, so that none is left without.
 fn most_of_each(cameras: usize) -> usize {
     (MOST / cameras.max(1)).clamp(1, MOST_OF_A_CAMERA)
-}
-
-fn join(flows: &mut HashMap<FlowKey, Flow>, key: FlowKey, flow: &Flow) {
-    flows.entry(key).and_modify(|known| known.join(flow)).or_insert(*flow);
 }
 
 const fn is_told(reason: Reason) -> bool {
