@@ -43,8 +43,7 @@ fn try_build(names: &[&str]) -> Result<(), Failure> {
     let toolchain = Toolchain::find(target).ok_or_else(|| Failure::Setup(NO_COMPILER.into()))?;
     let linker = toolchain::bpf_linker().ok_or_else(|| Failure::Setup(NO_LINKER.into()))?;
     let out_dir = PathBuf::from(variable("OUT_DIR")?);
-    // A target directory of its own: cargo holds a lock on the outer one.
-    let target_dir = out_dir.join("bpf");
+    let target_dir = target_dir(&out_dir);
 
     compile(names, &toolchain, target, &linker, &target_dir)?;
     for name in names {
@@ -55,6 +54,14 @@ fn try_build(names: &[&str]) -> Result<(), Failure> {
         })?;
     }
     watch(&toolchain.rustc, &linker)
+}
+
+/// Where the inner cargo builds: cargo holds a lock on the outer directory. All build scripts of an outer
+/// profile share it, so that whatever the packages are built for, the objects are compiled once.
+fn target_dir(out_dir: &Path) -> PathBuf {
+    let is_build = |path: &&Path| path.file_name().is_some_and(|name| name == "build");
+    let profile = out_dir.ancestors().find(is_build).and_then(Path::parent);
+    profile.unwrap_or(out_dir).join("bpf")
 }
 
 /// Runs the inner cargo; its warnings become the outer cargo's.

@@ -1,8 +1,11 @@
 //! `cargo xtask test`: every test, with a count that cannot hide a failure.
 
 use std::{
+    env,
     io::{self, Read, Write},
+    num::NonZero,
     process::{Command, ExitCode, ExitStatus, Stdio},
+    thread,
 };
 
 use anyhow::{Context, Result};
@@ -31,10 +34,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         .args(["--no-fail-fast", "--"])
         .args(arguments)
         .env("CAMFENCE_BIN", camfence)
-        .envs(programs);
+        .envs(programs)
+        .envs(threads());
     let (results, status) = follow(&mut tests)?;
     print!("{}", results.report(status.success()));
     Ok(if results.passed(status.success()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many tests run at once, unless somebody said it: each waits for frames half of the time.
+fn threads() -> Option<(&'static str, String)> {
+    const NAME: &str = "RUST_TEST_THREADS";
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    env::var_os(NAME).is_none().then(|| (NAME, (2 * processors).to_string()))
 }
 
 /// Shows a command's output as it comes and reads the results in it. Both streams go through one

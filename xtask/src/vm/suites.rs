@@ -53,13 +53,20 @@ const ARM: Line = Line::Arm(6, 12);
 pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "capabilities", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 300 },
     Suite { name: "verdict", kernels: EVERY, full: Some(ALL), short: Some(ALL), limit: 300 },
-    Suite { name: "ledger", kernels: EVERY, full: Some(FLOWS), short: Some(FLOWS), limit: 600 },
+    Suite { name: "ledger", kernels: WITH_TCX, full: Some(FLOWS), short: Some(FLOWS), limit: 600 },
+    Suite {
+        name: "ledger",
+        kernels: &[OLDEST, OLD, Line::Newest],
+        full: Some(FLOWS),
+        short: Some(&["counts::", "a_first_contact"]),
+        limit: 600,
+    },
     Suite { name: "vlan", kernels: WITH_TCX, full: Some(ALL), short: Some(ALL), limit: 600 },
     Suite {
         name: "vlan",
         kernels: &[OLDEST, OLD, Line::Newest],
         full: Some(&["both_ways", "made_again", "native_xdp_on", "ports_of_a_bridge", "at_tc"]),
-        short: Some(ALL),
+        short: Some(&["both_ways", "native_xdp_on", "ports_of_a_bridge", "at_tc"]),
         limit: 600,
     },
     Suite {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use anyhow::ensure;
+use anyhow::{Result, ensure};
 use camfence_tests::measure::frames::{self, Peer, Shape};
 use camfence_tests::measure::{Measurement, Program, Unit};
 
@@ -12,6 +12,10 @@ use crate::Plan;
 /// How often a sample runs a frame, all of a case together.
 const REPEATS: u32 = 1_000_000;
 const QUICK_REPEATS: u32 = 100_000;
+
+/// In how many parts a sample is taken. The fastest counts: whatever else is done on a machine, or beside it by its
+/// host, only adds to the others.
+pub(super) const PARTS: u32 = 4;
 
 /// How many stations send the frames of a case: where an address is in a table is chance, and one that
 /// is found sooner than others would pass for all.
@@ -27,7 +31,7 @@ pub(crate) struct Group {
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) program: Rc<Program>,
-    /// A sample is the mean of them.
+    /// A part of a sample is the mean of them.
     pub(crate) frames: Vec<Vec<u8>>,
     pub(crate) dropped: bool,
     /// What it is held against: the heading of a column, and the name of a row.
@@ -65,16 +69,26 @@ impl Case {
     pub(crate) fn measurement(&self, plan: &Plan) -> Measurement<'_> {
         let repeats = if plan.quick { QUICK_REPEATS } else { REPEATS };
         Measurement::new(&self.name, Unit::NANOSECONDS, move || {
-            let frames = u32::try_from(self.frames.len())?;
-            let mut sum = 0.0;
-            for frame in &self.frames {
-                let run = self.program.run(frame, repeats / frames)?;
-                ensure!(run.dropped == self.dropped, "dropped: {}", run.dropped);
-                sum += run.nanoseconds;
-            }
-            Ok(sum / f64::from(frames))
+            fastest(|| self.part(repeats / PARTS))
         })
     }
+
+    /// The mean of its frames, of so many repeats in all.
+    fn part(&self, repeats: u32) -> Result<f64> {
+        let frames = u32::try_from(self.frames.len())?;
+        let mut sum = 0.0;
+        for frame in &self.frames {
+            let run = self.program.run(frame, repeats / frames)?;
+            ensure!(run.dropped == self.dropped, "dropped: {}", run.dropped);
+            sum += run.nanoseconds;
+        }
+        Ok(sum / f64::from(frames))
+    }
+}
+
+/// The fastest of a sample's parts.
+pub(super) fn fastest(part: impl Fn() -> Result<f64>) -> Result<f64> {
+    (0..PARTS).try_fold(f64::INFINITY, |fastest, _| Ok(fastest.min(part()?)))
 }
 
 /// Frames that leave home: from some of so many cameras, all over the table.
