@@ -1,8 +1,10 @@
 //! One program, and the frames it is run with.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use anyhow::{Result, ensure};
+use camfence_common::abi::HintPlace;
 use camfence_tests::measure::frames::{self, Peer, Shape};
 use camfence_tests::measure::{Measurement, Program, Unit};
 
@@ -94,7 +96,7 @@ pub(super) fn fastest(part: impl Fn() -> Result<f64>) -> Result<f64> {
 /// Frames that leave home: from some of so many cameras, all over the table.
 pub(crate) fn from_cameras(cameras: usize) -> Vec<Vec<u8>> {
     let frame = |source| frames::outbound(source, Shape::V4, Peer::Outside);
-    some_of(cameras).map(|number| frame(frames::camera(number))).collect()
+    some_of(cameras).into_iter().map(|number| frame(frames::camera(number))).collect()
 }
 
 /// The same from stations that are no cameras.
@@ -103,7 +105,24 @@ pub(crate) fn from_bystanders() -> Vec<Vec<u8>> {
     (0..STATIONS).map(|number| frame(frames::bystander(number))).collect()
 }
 
-/// Numbers of some of so many, the first and the last among them.
-pub(crate) fn some_of(all: usize) -> impl Iterator<Item = usize> {
-    (0..STATIONS.min(all)).map(move |step| step * (all - 1) / (STATIONS - 1))
+/// Numbers of some of so many, all over the list. Of those whose hint leads to an earlier one, so that they are
+/// looked up, as large a part as there is among all: chance would take none of them or many.
+pub(crate) fn some_of(all: usize) -> Vec<usize> {
+    let mut numbers: Vec<_> = (0..all).collect();
+    // As the fence has them.
+    numbers.sort_unstable_by_key(|number| frames::camera(*number));
+    let mut places = BTreeSet::new();
+    let is_first = |number: &usize| places.insert(HintPlace::of(frames::camera(*number).into()));
+    let (first, later): (Vec<_>, Vec<_>) = numbers.into_iter().partition(is_first);
+    let stations = STATIONS.min(all);
+    let of_later = (stations * later.len() + all / 2) / all;
+    let mut some = spread(&first, stations - of_later);
+    some.extend(spread(&later, of_later));
+    some
+}
+
+/// So many of them, the first and the last among them if there are several.
+fn spread(numbers: &[usize], count: usize) -> Vec<usize> {
+    let step = |step: usize| numbers[step * (numbers.len() - 1) / (count - 1).max(1)];
+    (0..count).map(step).collect()
 }

@@ -142,7 +142,7 @@ fn sizes(of: &str, fences: &[(usize, Fence)]) -> Result<Vec<Case>> {
         for peer in [Peer::Home, Peer::Outside] {
             let mut case = camera(&program, "XDP", Shape::V4, peer);
             let source = |n| frames::outbound(frames::camera(n), Shape::V4, peer);
-            case.frames = some_of(*number).map(source).collect();
+            case.frames = some_of(*number).into_iter().map(source).collect();
             cases.push(suffixed(case, &what));
         }
     }
