@@ -20,5 +20,5 @@ pub use self::{
     fence::{Fence, Policy},
     live::Flood,
     program::Program,
-    rounds::{Measurement, Series, Summary, Unit, measure},
+    rounds::{Measurement, Series, Summary, Unit, measure, measure_together},
 };

@@ -49,6 +49,8 @@ pub(crate) const TARGETS: &[Target] = &[
     packet("XDP dropped IPv4, 65,536 cameras", PLAIN, 1.15),
     packet("bpftool: XDP bystander", MISS, 0.6),
     packet("bpftool: XDP local IPv4", HIT, 0.9),
+    packet("bpftool: XDP local IPv6", HIT, 0.9),
+    packet("bpftool: XDP local tagged", HIT, 0.9),
     packet("bpftool: XDP dropped IPv4", HIT, 1.2),
     packet("bpftool: XDP dropped IPv6", HIT, 1.4),
     packet("bpftool: XDP dropped tagged", HIT, 1.4),

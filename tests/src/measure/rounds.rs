@@ -1,7 +1,8 @@
 //! Samples taken in turn.
 //!
 //! A machine is not equally fast all the time, so what is to be compared is measured side by side:
-//! a round takes one sample of each measurement, and ratios are of samples of one round.
+//! a round takes one sample of each measurement, and ratios are of samples of one round. What is short
+//! is taken together with what it is held against, in parts.
 
 use anyhow::{Context as _, Result};
 
@@ -84,33 +85,61 @@ impl<'a> Measurement<'a> {
     ) -> Self {
         Self { name: name.into(), unit, sample: Box::new(sample) }
     }
+
+    /// Without a sample yet.
+    fn series(&self) -> Series {
+        Series { name: self.name.clone(), unit: self.unit, samples: Vec::new() }
+    }
 }
 
 /// Takes the samples of some rounds, after one that does not count: it fills caches, and shows what
 /// does not work. Every other round goes through the measurements backwards, so that none of them
 /// always follows the same one. `progress` is called with the number of each round.
 pub fn measure(
-    mut measurements: Vec<Measurement<'_>>,
+    measurements: Vec<Measurement<'_>>,
+    rounds: usize,
+    progress: impl FnMut(usize),
+) -> Result<Vec<Series>> {
+    let alone = measurements.into_iter().map(|measurement| vec![measurement]).collect();
+    Ok(measure_together(alone, 1, rounds, progress)?.into_iter().flatten().collect())
+}
+
+/// The same for measurements of time that belong together. The samples of a group are taken in so many
+/// parts, each of one after the other, and of each the fastest part counts: whatever else is done on a
+/// machine, or beside it by its host, only adds to the others, and lasts for less or for more than all of
+/// a sample.
+pub fn measure_together(
+    mut groups: Vec<Vec<Measurement<'_>>>,
+    parts: usize,
     rounds: usize,
     mut progress: impl FnMut(usize),
-) -> Result<Vec<Series>> {
-    let mut series: Vec<_> = measurements
-        .iter()
-        .map(|m| Series { name: m.name.clone(), unit: m.unit, samples: Vec::new() })
-        .collect();
+) -> Result<Vec<Vec<Series>>> {
+    let empty = |group: &Vec<Measurement<'_>>| group.iter().map(Measurement::series).collect();
+    let mut series: Vec<Vec<Series>> = groups.iter().map(empty).collect();
     for round in 0..=rounds {
         progress(round);
         let forwards = round % 2 == 0;
-        for step in 0..measurements.len() {
-            let at = if forwards { step } else { measurements.len() - 1 - step };
-            let measurement = &mut measurements[at];
-            let sample = (measurement.sample)().with_context(|| measurement.name.clone())?;
+        for step in 0..groups.len() {
+            let at = if forwards { step } else { groups.len() - 1 - step };
+            let samples = fastest(&mut groups[at], parts)?;
             if round > 0 {
-                series[at].samples.push(sample);
+                series[at].iter_mut().zip(samples).for_each(|(series, it)| series.samples.push(it));
             }
         }
     }
     Ok(series)
+}
+
+/// The fastest of so many samples of each, taken in turn.
+fn fastest(group: &mut [Measurement<'_>], parts: usize) -> Result<Vec<f64>> {
+    let mut fastest = vec![f64::INFINITY; group.len()];
+    for _ in 0..parts {
+        for (measurement, fastest) in group.iter_mut().zip(&mut fastest) {
+            let sample = (measurement.sample)().with_context(|| measurement.name.clone())?;
+            *fastest = fastest.min(sample);
+        }
+    }
+    Ok(fastest)
 }
 
 impl Series {
@@ -183,6 +212,28 @@ mod tests {
         let series = measure(vec![named("a"), named("b")], 2, |_| ())?;
         assert_eq!(*order.borrow(), "abbaab");
         assert_eq!(series.iter().map(|s| s.samples.len()).collect::<Vec<_>>(), [2, 2]);
+        Ok(())
+    }
+
+    #[test]
+    fn of_a_group_the_fastest_parts_count() -> Result<()> {
+        let order = std::cell::RefCell::new(String::new());
+        let timed = |name: &'static str, times: [f64; 4]| {
+            let (order, mut times) = (&order, times.into_iter());
+            Measurement::new(name, Unit::NANOSECONDS, move || {
+                order.borrow_mut().push_str(name);
+                times.next().context("no more")
+            })
+        };
+        let [a, b, c] = [
+            timed("a", [9.0, 9.0, 4.0, 2.0]),
+            timed("b", [1.0, 1.0, 1.0, 3.0]),
+            timed("c", [5.0, 7.0, 7.0, 6.0]),
+        ];
+        let series = measure_together(vec![vec![a, b], vec![c]], 2, 1, |_| ())?;
+        assert_eq!(*order.borrow(), "ababccccabab");
+        let samples = series.iter().flatten().map(|series| series.samples[0]);
+        assert_eq!(samples.collect::<Vec<_>>(), [2.0, 1.0, 6.0]);
         Ok(())
     }
 }

@@ -2,16 +2,17 @@
 //! in whole nanoseconds.
 
 use std::fs;
+use std::iter;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use camfence_tests::measure::fence::Name;
 use camfence_tests::measure::frames::{self, Peer, Shape};
-use camfence_tests::measure::{Measurement, Unit, measure};
+use camfence_tests::measure::{Measurement, Unit, measure_together};
 use tempfile::TempDir;
 
-use super::case::{PARTS, fastest};
+use super::case::PARTS;
 use super::fences::Fences;
 use super::{Filters, HIT, MISS};
 use crate::Plan;
@@ -29,44 +30,42 @@ enum Found {
 /// Measures with it what is held against xdp-filter.
 pub(crate) fn table(plan: &Plan, fences: &Fences, filters: Option<&Filters>) -> Result<Table> {
     let dir = TempDir::new()?;
-    let outside = |source, shape| frames::outbound(source, shape, Peer::Outside);
-    let (camera, bystander) = (frames::camera(0), frames::bystander(0));
+    let from_camera = |shape, peer| frames::outbound(frames::camera(0), shape, peer);
     let files = [
-        ("bystander", outside(bystander, Shape::V4)),
-        ("local IPv4", frames::outbound(camera, Shape::V4, Peer::Home)),
-        ("dropped IPv4", outside(camera, Shape::V4)),
-        ("dropped IPv6", outside(camera, Shape::V6)),
-        ("dropped tagged", outside(camera, Shape::Tagged)),
+        ("bystander", frames::outbound(frames::bystander(0), Shape::V4, Peer::Outside)),
+        ("local IPv4", from_camera(Shape::V4, Peer::Home)),
+        ("local IPv6", from_camera(Shape::V6, Peer::Home)),
+        ("local tagged", from_camera(Shape::Tagged, Peer::Home)),
+        ("dropped IPv4", from_camera(Shape::V4, Peer::Outside)),
+        ("dropped IPv6", from_camera(Shape::V6, Peer::Outside)),
+        ("dropped tagged", from_camera(Shape::Tagged, Peer::Outside)),
     ];
     for (name, frame) in &files {
         fs::write(dir.path().join(name), frame)?;
     }
     let sample = |name: String, program: Found, frame: &str| {
         let file = dir.path().join(frame);
-        Measurement::new(name, Unit::NANOSECONDS, move || fastest(|| run(&program, &file)))
+        Measurement::new(name, Unit::NANOSECONDS, move || run(&program, &file))
     };
-    let mut all = Vec::new();
-    if let Some(filters) = filters {
-        for (name, frame) in [(MISS, "bystander"), (HIT, "dropped IPv4")] {
-            all.push(sample(format!("bpftool: {name}"), Found::Numbered(filters.one.id()), frame));
-        }
-    }
-    for (name, _) in &files {
-        let pin = fences.plain.pin(Name::OutboundXdp);
-        all.push(sample(format!("bpftool: XDP {name}"), Found::Pinned(pin), name));
-    }
-    let series = measure(all, plan.rounds, |round| {
-        plan.tell(&format!("packet: bpftool, round {round}"));
-    })?;
-    let base = |name: &'static str| {
-        let named = format!("bpftool: {name}");
-        series.iter().find(|series| series.name == named).map(|series| (name, series))
+    // What they are held against, each with the frame that it is run with.
+    let base = |name| {
+        let (frame, filters) = (if name == MISS { "bystander" } else { "dropped IPv4" }, filters?);
+        Some(sample(format!("bpftool: {name}"), Found::Numbered(filters.one.id()), frame))
     };
-    let rows = series.iter().map(|series| {
-        let bystander = series.name.ends_with("bystander");
-        let own = series.name.starts_with("bpftool: XDP");
-        let base = if own { base(if bystander { MISS } else { HIT }) } else { None };
-        Row::new(series, base.as_slice())
+    let alone = [MISS, HIT].into_iter().filter_map(|name| Some((None, vec![base(name)?])));
+    let (labels, all): (Vec<_>, Vec<_>) = alone
+        .chain(files.iter().map(|(name, _)| {
+            let pin = fences.plain.pin(Name::OutboundXdp);
+            let own = sample(format!("bpftool: XDP {name}"), Found::Pinned(pin), name);
+            let against = if *name == "bystander" { MISS } else { HIT };
+            (Some(against), iter::once(own).chain(base(against)).collect())
+        }))
+        .unzip();
+    let told = |round| plan.tell(&format!("packet: bpftool, round {round}"));
+    let series = measure_together(all, PARTS as usize, plan.rounds, told)?;
+    let rows = labels.into_iter().zip(&series).map(|(label, series)| {
+        let bases: Vec<_> = label.into_iter().zip(&series[1..]).collect();
+        Row::new(&series[0], &bases)
     });
     Ok(Table::new("XDP, by bpftool", rows.collect()))
 }

@@ -15,8 +15,7 @@ use crate::Plan;
 const REPEATS: u32 = 1_000_000;
 const QUICK_REPEATS: u32 = 100_000;
 
-/// In how many parts a sample is taken. The fastest counts: whatever else is done on a machine, or beside it by its
-/// host, only adds to the others.
+/// In how many parts a sample is taken.
 pub(super) const PARTS: u32 = 4;
 
 /// How many stations send the frames of a case: where an address is in a table is chance, and one that
@@ -67,12 +66,10 @@ impl Case {
         self.against(HIT, HIT)
     }
 
-    /// Its time.
+    /// The time of a part.
     pub(crate) fn measurement(&self, plan: &Plan) -> Measurement<'_> {
         let repeats = if plan.quick { QUICK_REPEATS } else { REPEATS };
-        Measurement::new(&self.name, Unit::NANOSECONDS, move || {
-            fastest(|| self.part(repeats / PARTS))
-        })
+        Measurement::new(&self.name, Unit::NANOSECONDS, move || self.part(repeats / PARTS))
     }
 
     /// The mean of its frames, of so many repeats in all.
@@ -86,11 +83,6 @@ impl Case {
         }
         Ok(sum / f64::from(frames))
     }
-}
-
-/// The fastest of a sample's parts.
-pub(super) fn fastest(part: impl Fn() -> Result<f64>) -> Result<f64> {
-    (0..PARTS).try_fold(f64::INFINITY, |fastest, _| Ok(fastest.min(part()?)))
 }
 
 /// Frames that leave home: from some of so many cameras, all over the table.

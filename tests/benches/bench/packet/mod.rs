@@ -5,13 +5,14 @@ mod bpftool;
 mod case;
 mod fences;
 
+use std::iter;
 use std::rc::Rc;
 
 use anyhow::Result;
 use camfence_tests::Netns;
-use camfence_tests::measure::{Series, frames, measure, own};
+use camfence_tests::measure::{Measurement, Series, frames, measure_together, own};
 
-use self::case::{Case, Group};
+use self::case::{Case, Group, PARTS};
 use crate::Plan;
 use crate::peers::{
     self,
@@ -38,14 +39,13 @@ pub(crate) fn run(plan: &Plan) -> Result<Part> {
     let mut groups = vec![bases(filters.as_ref())?];
     groups.extend(fences.groups()?);
 
-    let all = groups.iter().flat_map(|group| &group.cases).map(|case| case.measurement(plan));
+    let cases: Vec<&Case> = groups.iter().flat_map(|group| &group.cases).collect();
+    let all = cases.iter().map(|case| together(case, &cases, plan)).collect();
     let told = |round| plan.tell(&format!("packet: round {round} of {}", plan.rounds));
-    let series = measure(all.collect(), plan.rounds, told)?;
-    let mut rest = &series[..];
+    let series = measure_together(all, PARTS as usize, plan.rounds, told)?;
+    let mut rows = cases.iter().zip(&series).map(|(case, series)| row(case, &cases, series));
     for group in &groups {
-        let (own, others) = rest.split_at(group.cases.len());
-        rest = others;
-        part.tables.push(table(group, own, &series));
+        part.tables.push(Table::new(group.title, rows.by_ref().take(group.cases.len()).collect()));
     }
     if peers::is_here("bpftool") {
         part.tables.push(bpftool::table(plan, &fences, filters.as_ref())?);
@@ -91,13 +91,22 @@ fn bases(filters: Option<&Filters>) -> Result<Group> {
     Ok(Group { title: "what others take", cases })
 }
 
-fn table(group: &Group, own: &[Series], all: &[Series]) -> Table {
-    let row = |(case, series): (&Case, &Series)| {
-        let named = |(label, name): &(&'static str, String)| {
-            all.iter().find(|series| series.name == *name).map(|series| (*label, series))
-        };
-        let bases: Vec<_> = case.bases.iter().filter_map(named).collect();
-        Row::new(series, &bases)
+/// What a case is held against, as far as it is measured.
+fn bases_of<'a>(case: &Case, cases: &[&'a Case]) -> Vec<(&'static str, &'a Case)> {
+    let named = |(label, name): &(&'static str, String)| {
+        cases.iter().find(|case| case.name == *name).map(|case| (*label, *case))
     };
-    Table::new(group.title, group.cases.iter().zip(own).map(row).collect())
+    case.bases.iter().filter_map(named).collect()
+}
+
+/// A case, and beside it what it is held against.
+fn together<'a>(case: &'a Case, cases: &[&'a Case], plan: &Plan) -> Vec<Measurement<'a>> {
+    let beside = bases_of(case, cases).into_iter().map(|(_, base)| base);
+    iter::once(case).chain(beside).map(|case| case.measurement(plan)).collect()
+}
+
+/// Its samples, and those of its bases that were taken beside them.
+fn row(case: &Case, cases: &[&Case], series: &[Series]) -> Row {
+    let labels = bases_of(case, cases).into_iter().map(|(label, _)| label);
+    Row::new(&series[0], &labels.zip(&series[1..]).collect::<Vec<_>>())
 }
