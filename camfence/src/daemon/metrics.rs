@@ -1,6 +1,6 @@
 //! What the metrics are read from.
 
-use std::{panic::resume_unwind, sync::Arc, thread, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use tokio::{
     runtime::Handle,
@@ -55,14 +55,10 @@ impl http::Source for Source {
         let history = self.history.as_ref().map(Writer::status).unwrap_or_default();
         let (runtime, counts) = (Handle::current(), self.hub.counts());
         let read = spawn_blocking(move || {
-            // Either takes as long as the other where there are very many cameras.
-            let (standing, counted) = thread::scope(|scope| {
-                let counting = scope.spawn(|| count(&mut destinations, &fence, &config));
-                let standing = runtime.block_on(fence.read(&config));
-                (standing, counting.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            });
+            let standing = runtime.block_on(fence.read(&config))?;
+            let counted = count(&mut destinations, &fence, &config)?;
             drop(destinations);
-            Ok(Snapshot::new(&config, standing?, unfenced, counts, history, counted?))
+            Ok(Snapshot::new(&config, standing, unfenced, counts, history, counted))
         });
         let read: Result<_, FenceError> = read.await.map_err(|error| error.to_string())?;
         read.map_err(|error| error.to_string())
