@@ -18,7 +18,7 @@ use super::{
     Config, ConfigError, DEFAULT_PROFILE, Problem, check_mac, check_name,
     error::{Lines, quoted},
     raw::{self, RawCamera, RawConfig, Table, Text},
-    validate::{no_such_profile, suggestion, validate},
+    validate::{no_such_profile, suggestion},
 };
 
 /// A camera to write into a configuration.
@@ -43,8 +43,7 @@ pub struct Edited {
 impl Edited {
     /// Checks what it says, as [`Config::parse`] does.
     pub fn check(self, path: &Path) -> Result<(String, Config), ConfigError> {
-        let config = validate(path, self.raw, &Lines::new(&self.text));
-        let config = config.map_err(|problems| ConfigError { path: path.to_owned(), problems })?;
+        let config = Config::check(path, self.raw, &Lines::new(&self.text))?;
         Ok((self.text, config))
     }
 }

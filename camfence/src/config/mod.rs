@@ -433,7 +433,12 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let lines = Lines::new(text);
         let raw = raw::parse(text, &lines).map_err(|problem| ConfigError::one(path, problem))?;
-        validate::validate(path, raw, &lines)
+        Self::check(path, raw, &lines)
+    }
+
+    /// Checks what was read of a file.
+    fn check(path: &Path, raw: raw::RawConfig, lines: &Lines) -> Result<Self, ConfigError> {
+        validate::validate(path, raw, lines)
             .map_err(|problems| ConfigError { path: path.to_owned(), problems })
     }
 

@@ -41,6 +41,8 @@ const EVERY: &[Line] = &[OLDEST, OLD, NEW, Line::Newest, ARM];
 /// Those without TCX, whose tests are left out there.
 const BEFORE_TCX: &[Line] = &[OLDEST, OLD];
 const WITH_TCX: &[Line] = &[NEW, ARM];
+/// All but those: long suites run less there.
+const OTHERS: &[Line] = &[OLDEST, OLD, Line::Newest];
 /// All but the newest, whose verifier takes twice as long: it runs what depends on it.
 const MOST: &[Line] = &[OLDEST, OLD, NEW, ARM];
 const NEWEST: &[Line] = &[Line::Newest];
@@ -56,7 +58,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "ledger", kernels: WITH_TCX, full: Some(FLOWS), short: Some(FLOWS), limit: 600 },
     Suite {
         name: "ledger",
-        kernels: &[OLDEST, OLD, Line::Newest],
+        kernels: OTHERS,
         full: Some(FLOWS),
         short: Some(&["counts::", "a_first_contact"]),
         limit: 600,
@@ -64,7 +66,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "vlan", kernels: WITH_TCX, full: Some(ALL), short: Some(ALL), limit: 600 },
     Suite {
         name: "vlan",
-        kernels: &[OLDEST, OLD, Line::Newest],
+        kernels: OTHERS,
         full: Some(&["both_ways", "made_again", "native_xdp_on", "ports_of_a_bridge", "at_tc"]),
         short: Some(&["both_ways", "native_xdp_on", "ports_of_a_bridge", "at_tc"]),
         limit: 600,
