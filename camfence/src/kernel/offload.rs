@@ -20,14 +20,15 @@ pub async fn features(port: &Link) -> Result<Offloads> {
     let what = || format!("{}: asking for the NIC's features", port.name);
     let (connection, mut handle, _) = ethtool::new_connection().tried(what)?;
     tokio::spawn(connection);
-    let answers = handle.feature().get(Some(&port.name)).execute().await.try_collect::<Vec<_>>();
-    let answers = answers.await.map_err(|error| {
+    let told = |error: EthtoolError| {
         let code = match &error {
             EthtoolError::NetlinkError(message) => Some(message),
             _ => None,
         };
         failed(what(), code, &error)
-    })?;
+    };
+    let answers = handle.feature().get(Some(&port.name)).execute().await.map_err(told)?;
+    let answers: Vec<_> = answers.try_collect().await.map_err(told)?;
     let attributes = answers.into_iter().flat_map(|answer| answer.payload.nlas);
     let active = attributes.filter_map(|attribute| match attribute {
         EthtoolAttr::Feature(EthtoolFeatureAttr::Active(bits)) => Some(bits),
