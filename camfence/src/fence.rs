@@ -42,7 +42,7 @@ use crate::{
         ledger::Contents,
         links::{self, Programs},
         maps::Maps,
-        netlink::Netlink,
+        netlink::{self, Netlink},
         object::{Object, Options, Room},
         root::{Lock, Root},
     },
@@ -84,6 +84,15 @@ impl Fence {
     /// 6.6. Needs a tokio runtime.
     pub fn new(root: Root, tcx: bool) -> Result<Self> {
         Ok(Self { root, netlink: Netlink::connect()?, tcx })
+    }
+
+    /// Does something with the fence on a runtime and by a connection of this thread's own: what rtnetlink
+    /// answers comes without waking another. Panics on a thread that drives a runtime.
+    pub fn apart<T>(&self, task: impl AsyncFnOnce(&Self) -> T) -> Result<T> {
+        netlink::runtime()?.block_on(async {
+            let fence = Self { netlink: Netlink::connect()?, ..self.clone() };
+            Ok(task(&fence).await)
+        })
     }
 
     /// Puts the fence up, or brings one that stands in line with the configuration and with this

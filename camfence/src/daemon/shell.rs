@@ -10,7 +10,6 @@ use std::{
 
 use camfence_common::mac::Mac;
 use tokio::{
-    runtime::Handle,
     sync::{Notify, oneshot, watch},
     task::{JoinHandle, spawn_blocking},
 };
@@ -237,7 +236,7 @@ impl Shell {
     }
 
     /// On a thread of its own: a change waits for locks and for the kernel, and signals, peers
-    /// and metrics must not wait with it.
+    /// and metrics must not wait with it, nor it for them.
     fn begin(&mut self, change: Change) {
         let (fence, path) = (self.fence.clone(), self.config_path.clone());
         let (what, config) = (describe(&change), Arc::clone(&self.live.borrow()));
@@ -249,12 +248,13 @@ impl Shell {
         if change == Change::Follow {
             begun = self.noticed.take().unwrap_or(begun);
         }
-        let runtime = Handle::current();
         let history = self.history.clone().filter(|_| ends_counters(&change));
         let end = spawn_blocking(move || {
             let note = || history.iter().for_each(|history| history.note(&fence));
             note();
-            let made = runtime.block_on(make(&fence, &path, &config, &mut memory, change));
+            let made = fence
+                .apart(async |fence| make(fence, &path, &config, &mut memory, change).await)
+                .unwrap_or_else(|error| Err(error.into()));
             note();
             (memory, made)
         });

@@ -14,8 +14,11 @@ use netlink_packet_route::{
 };
 use rtnetlink::MulticastGroup;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
-use tokio::sync::Mutex;
-use tokio::time::sleep;
+use tokio::{
+    runtime::{self, Runtime},
+    sync::Mutex,
+    time::sleep,
+};
 use tracing::warn;
 
 use super::error::{KernelError, Result, Tried as _};
@@ -72,6 +75,12 @@ fn subscribe() -> Result<Changes> {
     let (connection, _, messages) = connected.tried(|| "following interfaces".into())?;
     tokio::spawn(connection);
     Ok(Box::pin(messages.ready_chunks(BATCH).map(|_| ())))
+}
+
+/// A runtime for the calling thread alone.
+pub fn runtime() -> Result<Runtime> {
+    let mut builder = runtime::Builder::new_current_thread();
+    builder.enable_all().build().tried(|| "making a runtime".into())
 }
 
 /// What an interface is called now; none if it is gone.
