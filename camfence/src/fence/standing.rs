@@ -29,10 +29,10 @@ pub struct Standing {
 }
 
 /// What the kernel says of a camera, or of what stands for unknown sources.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LiveCamera {
-    /// Its counters.
-    pub counters: CameraCounters,
+    /// Its counters: a kilobyte, which stays where it is while cameras are put in order.
+    pub counters: Box<CameraCounters>,
     /// Whether its verdicts are carried out.
     pub mode: Mode,
     /// How long it stays opened; none if it is not.
@@ -42,7 +42,7 @@ pub struct LiveCamera {
 }
 
 /// What the kernel says of the unknown sources of a port that has a policy for them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Strangers {
     /// Whether they are dropped without being looked at.
     pub sealed: bool,
@@ -168,7 +168,7 @@ fn live_cameras(
     let (opened, last_seen) = (maps.all_opened(&slots)?, maps.all_last_seen(&slots)?);
     let live = |(subject, camera): (&Subject, &Camera)| {
         let live = LiveCamera {
-            counters: CameraCounters::zeroed(),
+            counters: Box::new(CameraCounters::zeroed()),
             mode: if camera.is(Camera::AUDIT) { Mode::Audit } else { Mode::Enforce },
             opened: opened.get(subject).copied(),
             last_seen: last_seen.get(subject).copied(),

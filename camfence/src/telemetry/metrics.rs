@@ -99,22 +99,23 @@ impl Snapshot {
     }
 
     /// The labels of each camera, and what the kernel says of it.
-    fn cameras<'a>(&'a self, macs: &'a [String]) -> impl Iterator<Item = Of<'a>> {
-        macs.iter().zip(&self.standing.cameras).map(|(text, (mac, live))| {
+    fn cameras<'a>(&'a self, macs: &'a [String]) -> Vec<Of<'a>> {
+        let cameras = macs.iter().zip(&self.standing.cameras).map(|(text, (mac, live))| {
             // Empty, which is as good as no label, if the configuration no longer has it.
             let name = self.names.get(mac).map_or("", String::as_str);
             (vec![("camera", name), ("mac", text)], live)
-        })
+        });
+        cameras.collect()
     }
 
     /// The labels of each port that has a policy for unknown sources, and what the kernel says of
     /// those.
-    fn strangers(&self) -> impl Iterator<Item = Of<'_>> {
-        let ports = self.standing.ports.iter();
-        ports.filter_map(|port| {
+    fn strangers(&self) -> Vec<Of<'_>> {
+        let ports = self.standing.ports.iter().filter_map(|port| {
             let live = &port.strangers.as_ref()?.live;
             Some((vec![("interface", port.name.as_str())], live))
-        })
+        });
+        ports.collect()
     }
 
     fn encode_enforcing(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
@@ -136,14 +137,13 @@ impl Snapshot {
 }
 
 impl Snapshot {
-    fn encode_last_seen(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
-        for (mac, live) in &self.standing.cameras {
+    fn encode_last_seen(&self, mut family: MetricEncoder<'_>, cameras: &[Of<'_>]) -> fmt::Result {
+        for (labels, live) in cameras {
             // One that the configuration no longer has has no name to be told by.
-            let (Some(name), Some(moment)) = (self.names.get(mac), live.last_seen) else {
-                continue;
-            };
+            let named = labels.iter().find(|(label, name)| *label == "camera" && !name.is_empty());
+            let (Some(name), Some(moment)) = (named, live.last_seen) else { continue };
             let seen = self.now.moment(moment).as_secs_f64();
-            family.encode_family(&[("camera", name.as_str())])?.encode_gauge(&seen)?;
+            family.encode_family(&[*name])?.encode_gauge(&seen)?;
         }
         Ok(())
     }
@@ -181,33 +181,33 @@ impl Collector for Snapshot {
         use MetricType::{Counter, Gauge};
 
         let macs: Vec<String> = self.standing.cameras.keys().map(ToString::to_string).collect();
-        let macs = macs.as_slice();
+        let (cameras, strangers) = (self.cameras(&macs), self.strangers());
         let [packets, bytes, unknown_packets, unknown_bytes, unfenced, ..] = COUNTERS;
 
         let help = "Frames of a camera that were judged.";
         let family = encoder.encode_descriptor(packets, help, None, Counter)?;
-        encode_counts(family, self.cameras(macs), |t| t.packets)?;
+        encode_counts(family, &cameras, |t| t.packets)?;
         let help = "Bytes of a camera's frames that were judged, without FCS.";
         let family = encoder.encode_descriptor(bytes, help, None, Counter)?;
-        encode_counts(family, self.cameras(macs), |t| t.bytes)?;
+        encode_counts(family, &cameras, |t| t.bytes)?;
         let help = "Frames of unknown sources on a port that has a policy for them.";
         let family = encoder.encode_descriptor(unknown_packets, help, None, Counter)?;
-        encode_counts(family, self.strangers(), |t| t.packets)?;
+        encode_counts(family, &strangers, |t| t.packets)?;
         let help = "Bytes of frames of unknown sources on a port that has a policy for them.";
         let family = encoder.encode_descriptor(unknown_bytes, help, None, Counter)?;
-        encode_counts(family, self.strangers(), |t| t.bytes)?;
+        encode_counts(family, &strangers, |t| t.bytes)?;
 
         let help = "Whether a camera's verdicts are only counted: what would be dropped passes.";
         let audit = |live: &LiveCamera| Some(u64::from(live.mode == Mode::Audit));
         let family = encoder.encode_descriptor(AUDIT, help, None, Gauge)?;
-        encode_gauges(family, self.cameras(macs), audit)?;
+        encode_gauges(family, &cameras, audit)?;
         let help = "How long the fence stays open for a camera; only while it is.";
         let open = |live: &LiveCamera| live.opened.map(seconds);
         let family = encoder.encode_descriptor(OPEN, help, None, Gauge)?;
-        encode_gauges(family, self.cameras(macs), open)?;
+        encode_gauges(family, &cameras, open)?;
         let help = "When a camera last sent something, in seconds since 1970-01-01 UTC.";
         let family = encoder.encode_descriptor(LAST_SEEN, help, None, Gauge)?;
-        self.encode_last_seen(family)?;
+        self.encode_last_seen(family, &cameras)?;
 
         let help = "Whether a port's frames are judged in a direction and verdicts carried out.";
         let family = encoder.encode_descriptor(ENFORCING, help, None, Gauge)?;
@@ -301,20 +301,20 @@ enum Value {
 }
 
 /// A series for each direction and reason that occurred.
-fn encode_counts<'a>(
+fn encode_counts(
     mut family: MetricEncoder<'_>,
-    whose: impl Iterator<Item = Of<'a>>,
+    whose: &[Of<'_>],
     value: impl Fn(&Tally) -> u64,
 ) -> fmt::Result {
-    for (mut labels, live) in whose {
-        let named = labels.len();
+    let mut labels = Vec::new();
+    for (named, live) in whose {
         for direction in Direction::ALL {
             for reason in Reason::ALL {
                 let tally = &live.counters.by[direction.index()][reason.index()];
                 if tally.is_zero() {
                     continue;
                 }
-                labels.truncate(named);
+                labels.clone_from(named);
                 labels.push(("direction", direction.name()));
                 labels.push(("verdict", reason.effect().name()));
                 labels.push(("reason", reason.name()));
@@ -343,14 +343,14 @@ fn encode_each<'a>(
 }
 
 /// A series for each camera that has the gauge.
-fn encode_gauges<'a>(
+fn encode_gauges(
     mut family: MetricEncoder<'_>,
-    cameras: impl Iterator<Item = Of<'a>>,
+    cameras: &[Of<'_>],
     gauge: impl Fn(&LiveCamera) -> Option<u64>,
 ) -> fmt::Result {
     for (labels, live) in cameras {
         if let Some(value) = gauge(live) {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
+            family.encode_family(labels)?.encode_gauge(&value)?;
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ const fn side(attached: Option<Attached>) -> Side {
 }
 
 fn live(counters: &CameraCounters) -> LiveCamera {
-    LiveCamera { counters: *counters, mode: Mode::Enforce, opened: None, last_seen: None }
+    LiveCamera { counters: Box::new(*counters), mode: Mode::Enforce, opened: None, last_seen: None }
 }
 
 fn standing() -> Standing {
