@@ -28,14 +28,14 @@ impl Fence {
     /// Begins to capture. One process can at a time.
     pub async fn capture(&self, wish: Wish) -> Result<Capturing> {
         let (_lock, maps) = self.open_locked().await?;
-        let generation = self.root.current()?;
-        let path = || self.root.path().into();
-        let generation = generation.ok_or_else(|| KernelError::Down { path: path() })?;
+        let generation = self.root.in_use()?;
         let options = Options { capture: wish, ..Options::new(maps.room()?, Some(&generation)) };
         let mut object = Object::load(&options)?;
+        // Nobody can tell it which frames to capture when a port wants it later.
+        object.load_frags()?;
         let tap = Tap::open(&mut object)?;
         let mark = self.root.mark_capture()?;
-        let mark = mark.ok_or_else(|| KernelError::Capturing { path: path() })?;
+        let mark = mark.ok_or_else(|| KernelError::Capturing { path: self.root.path().into() })?;
         links::exchange(&mut object, &self.root, &generation, &self.netlink).await?;
         let programs = links::ids(&generation)?;
         Ok(Capturing { fence: self.clone(), tap, programs, _mark: mark })
@@ -52,6 +52,7 @@ impl Fence {
         // Of another version, or damaged: whoever puts that right brings other programs in.
         if let (Ok(maps), Some(generation)) = (Maps::open(&self.root), self.root.current()?) {
             let mut object = Object::load(&Options::new(maps.room()?, Some(&generation)))?;
+            object.load_frags()?;
             links::exchange(&mut object, &self.root, &generation, &self.netlink).await?;
         }
         Ok(self.root.unmark_capture()?)

@@ -26,6 +26,7 @@ use crate::{
     kernel::{
         KernelError,
         carry::Before,
+        frags,
         links::{self, Programs},
         maps::{self, Maps},
         object::{Object, Options},
@@ -105,6 +106,7 @@ impl Fence {
         let room = room(config);
         let options = Options::new(room, Some(generation));
         let mut object = Object::load(&options)?;
+        frags::complete(&mut object, &self.root)?;
         let mut maps = Maps::make(&mut object, room.cameras, Some(generation))?;
         write_policy(&mut maps, &target.policy, report)?;
         let before = Before::open(&self.root)?;

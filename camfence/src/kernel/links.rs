@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use super::{
     clsact,
     error::{KernelError, OsCode, Result, Tried as _},
+    frags,
     netlink::Netlink,
     object::{Object, is_xdp},
     query::{self, tcx_programs},
@@ -36,7 +37,7 @@ const DETACH_POLL: Duration = Duration::from_millis(5);
 const DETACH_POLLS: usize = 400;
 
 /// The programs as they are pinned and attached, in the order in which they are brought in. The first is
-/// not there on a kernel before 5.18.
+/// there from when a driver first wants it, and not on a kernel before 5.18.
 pub(super) const NAMES: [&str; 4] =
     [names::OUTBOUND_XDP_FRAGS, names::OUTBOUND_XDP, names::OUTBOUND_TC, names::INBOUND_TC];
 
@@ -63,8 +64,7 @@ impl Programs {
     /// Opens the pinned programs. Without `tcx`, TC programs are attached to a clsact qdisc, as
     /// on a kernel before 6.6.
     pub fn open(root: &Root, tcx: bool) -> Result<Self> {
-        let generation =
-            root.current()?.ok_or_else(|| KernelError::Down { path: root.path().into() })?;
+        let generation = root.in_use()?;
         let mut ours = BTreeMap::new();
         for name in NAMES {
             ours.insert(name, pinned_ids(root, name)?);
@@ -161,8 +161,10 @@ impl Programs {
     /// Attaches the first of the XDP programs that the driver takes.
     async fn attach_xdp(&mut self, netlink: &Netlink, port: &Link, mode: AyaXdpMode) -> Result<()> {
         let mut attached = Err(KernelError::XdpUnsupported { interface: port.name.clone() });
-        for (name, program) in &mut self.outbound_xdp {
-            attached = attach_xdp(program, port, mode, &self.root.link(port.index, name));
+        for name in XDP_NAMES {
+            let pin = self.root.link(port.index, name);
+            let Some(program) = self.xdp(name)? else { break };
+            attached = attach_xdp(program, port, mode, &pin);
             match attached {
                 Ok(()) | Err(KernelError::XdpBusy { .. }) => break,
                 Err(KernelError::NoLink { .. }) => netlink.detach_xdp(port.index).await?,
@@ -170,6 +172,20 @@ impl Programs {
             }
         }
         attached
+    }
+
+    /// An XDP program, which is brought in if it is not there; none if this kernel has no such.
+    fn xdp(&mut self, name: &'static str) -> Result<Option<&mut Xdp>> {
+        if !self.outbound_xdp.iter().any(|(other, _)| *other == name) {
+            let generation = self.root.in_use()?;
+            if !frags::bring_in(&self.root, &generation)? {
+                return Ok(None);
+            }
+            self.outbound_xdp.push((name, open_xdp(&generation.program(name))?));
+            self.ours.insert(name, pinned_ids(&self.root, name)?);
+        }
+        let program = self.outbound_xdp.iter_mut().find(|(other, _)| *other == name);
+        Ok(program.map(|(_, program)| program))
     }
 
     /// Takes the program of a direction off a port's hook.
@@ -279,6 +295,7 @@ pub(crate) async fn install(
     let cameras = generation.map(names::CAMERAS);
     let cameras =
         MapInfo::from_pin(&cameras).tried(|| format!("opening {}", cameras.display()))?.id();
+    frags::complete(object, root)?;
     for name in object.names() {
         finish_replacing(root, generation, name, netlink).await?;
         if !is_same(&generation.program(name), &object.info(name)?, cameras)? {
@@ -391,11 +408,14 @@ fn replace_xdp(root: &Root, generation: &Generation, pin: &Path, name: &str) -> 
         let link = XdpLink::try_from(link).tried(|| what.into())?;
         program.attach_to_link(link).map(drop).tried(|| what.into())
     };
-    let frags = generation.program(names::OUTBOUND_XDP_FRAGS);
-    let has_other = name == names::OUTBOUND_XDP && frags.exists();
+    let other = generation.program(names::OUTBOUND_XDP_FRAGS);
+    let has_other = || match name {
+        names::OUTBOUND_XDP => frags::bring_in(root, generation),
+        _ => Ok(false),
+    };
     replace_in_links(root, name, |path, link, what| match attach(&mut program, link, what) {
-        Err(error) if has_other && error.errno() != Some(Errno::NOLINK) => {
-            attach(&mut open_xdp(&frags)?, open_link(path)?, what)?;
+        Err(error) if error.errno() != Some(Errno::NOLINK) && has_other()? => {
+            attach(&mut open_xdp(&other)?, open_link(path)?, what)?;
             rename(path, &path.with_file_name(names::OUTBOUND_XDP_FRAGS))
         }
         attached => attached,
@@ -515,6 +535,7 @@ pub fn own_programs(root: &Root) -> Result<Vec<u32>> {
 /// pinned.
 pub(super) fn are_pinned(object: &mut Object, root: &Root) -> Result<Option<bool>> {
     let Some(generation) = root.current()? else { return Ok(None) };
+    frags::complete(object, root)?;
     let mut same = None;
     for name in object.names() {
         let pin = generation.program(name);

@@ -74,14 +74,14 @@ impl Maps {
     /// Opens the pinned maps of a fence that stands, to read them.
     pub fn open(root: &Root) -> Result<Self> {
         for _ in 0..OPENED_AGAIN {
-            let generation = current(root)?;
+            let generation = root.in_use()?;
             let opened = Self::open_generation(root, &generation);
             // Others may have been put in their place, and these have gone, before all were open.
-            if opened.is_ok() || current(root)? == generation {
+            if opened.is_ok() || root.in_use()? == generation {
                 return opened;
             }
         }
-        Self::open_generation(root, &current(root)?)
+        Self::open_generation(root, &root.in_use()?)
     }
 
     /// Opens the pinned maps of a fence that stands, to change them. Only with the lock held: a
@@ -352,11 +352,6 @@ pub(crate) fn abi(generation: &Generation) -> Result<Option<u32>> {
     let state: Array<MapData, Shared<State>> = open(generation, names::STATE)?;
     let Shared(state) = state.get(&0, 0).tried(|| "reading the state".into())?;
     Ok((state.abi != 0).then_some(state.abi))
-}
-
-/// The generation in use.
-fn current(root: &Root) -> Result<Generation> {
-    root.current()?.ok_or_else(|| KernelError::Down { path: root.path().into() })
 }
 
 /// The entries of a map of unknown sources.

@@ -13,6 +13,7 @@
 //! - `ticks` measures what programs tell the time by,
 //! - [`clock`] is the clocks that times are in,
 //! - [`links`] attaches programs to ports and reads back what is attached,
+//! - `frags` brings in the one of them that is loaded only where a port wants it,
 //! - [`clsact`] does so with the filters of kernels before 6.6,
 //! - [`query`] asks which programs run at a hook,
 //! - [`capture`] takes the frames that programs tell of while somebody captures,
@@ -32,6 +33,7 @@ pub mod error;
 pub mod events;
 pub mod features;
 pub mod flowtables;
+pub(crate) mod frags;
 pub mod hooks;
 mod last_seen;
 pub mod ledger;

@@ -47,8 +47,8 @@ const PINNED_MAPS: [&str; 15] = [
 /// The programs, loaded.
 pub(crate) struct Object {
     ebpf: Ebpf,
-    /// The names of those that this kernel took.
-    names: Vec<&'static str>,
+    /// The names of those that are.
+    loaded: Vec<&'static str>,
 }
 
 /// How much the maps hold.
@@ -80,8 +80,19 @@ impl<'a> Options<'a> {
 }
 
 impl Object {
-    /// Loads the programs.
+    /// Loads the programs, but for [`OUTBOUND_XDP_FRAGS`](names::OUTBOUND_XDP_FRAGS), which few ports want: to
+    /// verify it takes as long as the others take on average.
     pub(crate) fn load(options: &Options<'_>) -> Result<Self> {
+        let mut object = Self::make(options)?;
+        for name in NAMES.into_iter().filter(|name| *name != names::OUTBOUND_XDP_FRAGS) {
+            load(&mut object.ebpf, name).map_err(|error| refused(name, &error))?;
+            object.loaded.push(name);
+        }
+        Ok(object)
+    }
+
+    /// Makes the maps, and loads no program yet.
+    pub(super) fn make(options: &Options<'_>) -> Result<Self> {
         let mut loader = loader();
         let (log, rate) = (u8::from(options.log), ticks::rate());
         loader
@@ -99,23 +110,28 @@ impl Object {
                 loader.map_pin_path(name, generation.map(name));
             }
         }
-        let mut ebpf = loader.load(OBJECT).tried(|| "making the maps".into())?;
-        let mut names = NAMES.to_vec();
-        for name in NAMES {
-            match load(&mut ebpf, name) {
-                Err(error) if name == names::OUTBOUND_XDP_FRAGS && is_einval(&error) => {
-                    names.retain(|other| *other != name);
-                }
-                result => result.map_err(|error| refused(name, &error))?,
-            }
-        }
-        Ok(Self { ebpf, names })
+        let ebpf = loader.load(OBJECT).tried(|| "making the maps".into())?;
+        Ok(Self { ebpf, loaded: Vec::new() })
     }
 
-    /// The names of the programs that this kernel took: all but, before 5.18,
-    /// [`OUTBOUND_XDP_FRAGS`](names::OUTBOUND_XDP_FRAGS).
+    /// Loads [`OUTBOUND_XDP_FRAGS`](names::OUTBOUND_XDP_FRAGS) too, unless it is. False on a kernel that has no
+    /// such programs (before 5.18). Only while the maps are open.
+    pub(crate) fn load_frags(&mut self) -> Result<bool> {
+        const NAME: &str = names::OUTBOUND_XDP_FRAGS;
+        if self.loaded.contains(&NAME) {
+            return Ok(true);
+        }
+        match load(&mut self.ebpf, NAME) {
+            Err(error) if is_einval(&error) => return Ok(false),
+            loaded => loaded.map_err(|error| refused(NAME, &error))?,
+        }
+        self.loaded.push(NAME);
+        Ok(true)
+    }
+
+    /// The names of the programs that are loaded, in the order of [`NAMES`].
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.names.clone()
+        NAMES.into_iter().filter(|name| self.loaded.contains(name)).collect()
     }
 
     /// The TC program of a name.
@@ -146,6 +162,7 @@ impl Object {
     /// What the verifier made of each program: its name and how many instructions it followed
     /// (kernel 5.16; none before).
     pub(crate) fn verified(&mut self) -> Result<Vec<(&'static str, Option<u32>)>> {
+        self.load_frags()?;
         let verified = self.names().into_iter().map(|name| {
             let info = self.info(name)?;
             Ok((name, info.verified_instruction_count()))

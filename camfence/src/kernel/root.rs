@@ -280,6 +280,11 @@ impl Root {
         Ok(Some(self.generation(number)))
     }
 
+    /// The generation in use, or that there is no fence.
+    pub fn in_use(&self) -> Result<Generation> {
+        self.current()?.ok_or_else(|| KernelError::Down { path: self.path.clone() })
+    }
+
     /// All generations that are there, those with lower numbers first.
     pub fn generations(&self) -> Result<Vec<Generation>> {
         let mut numbers: Vec<_> = names_in(&self.path)?

@@ -131,7 +131,7 @@ impl Runner {
     /// can be told a length beyond the bytes.
     pub fn run(&mut self, program: Program, bytes: &[u8], wire_len: usize) -> Result<Outcome> {
         let outcome = match program {
-            Program::OutboundXdp => run_xdp(self.object.xdp(xdp_for(bytes))?, bytes)?,
+            Program::OutboundXdp => run_xdp(self.xdp_for(bytes)?, bytes)?,
             Program::OutboundTc => run_tc(self.object.tc(names::OUTBOUND_TC)?, bytes, wire_len)?,
             Program::InboundTc => run_tc(self.object.tc(names::INBOUND_TC)?, bytes, wire_len)?,
         };
@@ -139,6 +139,15 @@ impl Runner {
             logger.flush();
         }
         Ok(outcome)
+    }
+
+    /// The XDP program that takes a frame.
+    fn xdp_for(&mut self, bytes: &[u8]) -> Result<&Xdp> {
+        if bytes.len() <= MAX_ONE_BUFFER {
+            return Ok(self.object.xdp(names::OUTBOUND_XDP)?);
+        }
+        self.object.load_frags()?;
+        Ok(self.object.xdp(names::OUTBOUND_XDP_FRAGS)?)
     }
 
     /// The programs' names and how many instructions the verifier followed through each (kernel
@@ -178,11 +187,6 @@ impl Runner {
         })?;
         Ok(sums)
     }
-}
-
-/// The XDP program that takes a frame.
-const fn xdp_for(bytes: &[u8]) -> &'static str {
-    if bytes.len() > MAX_ONE_BUFFER { names::OUTBOUND_XDP_FRAGS } else { names::OUTBOUND_XDP }
 }
 
 pub(super) fn run_xdp(program: &Xdp, bytes: &[u8]) -> Result<Outcome> {

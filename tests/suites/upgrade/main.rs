@@ -10,6 +10,7 @@ mod damaged;
 )]
 #[path = "../live/fixture.rs"]
 mod fixture;
+mod jumbo;
 mod killed;
 mod load;
 mod old;

@@ -4,10 +4,10 @@ use std::{fs, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::{Array, Map, MapData};
-use camfence_tests::{Frame, kernel};
+use camfence_tests::Frame;
 use serde_json::json;
 
-use crate::fixture::{Attachment, CAM, CAM3, Fence, Home, nothing_arrives, over_every_attachment};
+use crate::fixture::{Attachment, CAM, CAM3, Home, nothing_arrives, over_every_attachment};
 use crate::load::{Load, open_seconds};
 use crate::old;
 
@@ -98,42 +98,6 @@ fn an_upgrade_from_an_unknown_abi_opens_nothing(attachment: Attachment) -> Resul
     // What was counted since.
     let [passed, dropped] = fence.outbound(CAM)?;
     ensure!(passed == 0 && dropped > 0, "{passed} {dropped}");
-    Ok(())
-}
-
-/// Versions up to ABI 5 had one XDP program, for frames in several buffers. A port whose driver cannot do
-/// without it gets this version's; nothing passes meanwhile.
-#[test]
-fn a_port_for_jumbo_frames_keeps_a_program_that_takes_them() -> Result<()> {
-    if !kernel::has_long_test_runs() {
-        kernel::skip("kernels before 5.18 have no XDP for jumbo frames (commit c2f2cdbeffda)");
-        return Ok(());
-    }
-    let home = Home::with_mtu(Attachment::XdpNative, 9000)?;
-    let mut load = Load::new(&home)?;
-    let fence = load.fence(ROOM)?;
-    old::stand(old::ABI_5, &fence, Attachment::XdpNative, CAM3, 600)?;
-    let program = |fence: &Fence<'_>| -> Result<Vec<String>> {
-        let links = home.bpffs.path().join("links").join(fence.ifindex("driveway")?.to_string());
-        let pins = fs::read_dir(links)?.map(|entry| Ok(entry?.file_name().into_string().unwrap()));
-        let mut pins = pins.collect::<Result<Vec<_>>>()?;
-        pins.retain(|pin| pin.starts_with("outbound"));
-        Ok(pins)
-    };
-    assert_eq!(program(&fence)?, ["outbound_xdp"]);
-    load.during(|| fence.up())?;
-    assert_eq!(program(&fence)?, ["outbound_xdp_frags"]);
-    load.during(|| fence.verb(&["reload"]))?;
-    load.check_wires()?;
-    load.check_counters(&fence)?;
-    for host in ["driveway", "garage", "nvr", "gw"] {
-        home.lab.box_ns().ip(&format!("link set {} mtu 1500", home.lab.port(host)))?;
-        home.lab.host(host).ip("link set eth0 mtu 1500")?;
-    }
-    fence.verb(&["down"])?;
-    fence.up()?;
-    assert_eq!(program(&fence)?, ["outbound_xdp"]);
-    fence.verb(&["down"])?;
     Ok(())
 }
 
