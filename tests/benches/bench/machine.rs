@@ -3,6 +3,7 @@
 use std::{fs, iter};
 
 use anyhow::Result;
+use camfence_tests::measure::guard;
 use nix::sys::utsname::uname;
 use serde_json::{Value, json};
 
@@ -25,11 +26,10 @@ impl Machine {
     pub(crate) fn look() -> Result<Self> {
         let cpu = fs::read_to_string("/proc/cpuinfo")?;
         let field = |name: &str| cpu.lines().find_map(|line| line.strip_prefix(name));
-        let value = |text: &str| text.trim_start_matches(['\t', ' ', ':']).to_owned();
         let flags = field("flags").or_else(|| field("Features")).unwrap_or_default();
         let jit = ["bpf_jit_enable", "bpf_jit_harden"];
         Ok(Self {
-            processor: field("model name").map_or_else(|| "unknown".into(), value),
+            processor: guard::model()?,
             processors: cpu.lines().filter(|line| line.starts_with("processor")).count(),
             is_virtual: flags.split_whitespace().any(|flag| flag == "hypervisor"),
             kernel: uname()?.release().to_string_lossy().into_owned(),

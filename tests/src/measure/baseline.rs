@@ -13,13 +13,15 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/baseline.json")
 /// How many times as much as recorded is still taken for the same.
 pub const MARGIN: f64 = 1.25;
 
+/// The same of a processor that is not recorded, where calls and look-ups cost differently beside each other.
+const ELSEWHERE: f64 = 2.0;
+
 /// A record.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// The processor that the times are of, and what the kernel does against its weaknesses.
-    pub processor: String,
-    /// Times of frames, as multiples of the benchmark's own look-up (see [`super::guard`]).
-    pub times: BTreeMap<String, f64>,
+    /// Times of frames, as multiples of the benchmark's own look-up (see [`super::guard`]), by processor and
+    /// what the kernel does against its weaknesses.
+    pub times: BTreeMap<String, BTreeMap<String, f64>>,
     /// Instructions of the programs in the object file.
     pub instructions: BTreeMap<String, u32>,
     /// What kernels made of the programs, by version ("6.12").
@@ -40,6 +42,20 @@ impl Baseline {
     pub fn recorded() -> Result<Self> {
         let text = include_str!("../../benches/baseline.json");
         serde_json::from_str(text).context("reading the baseline")
+    }
+
+    /// The times that are recorded of a processor, and how many times as much is taken for the same. Of one
+    /// that is not, the longest of all others.
+    pub fn times_of(&self, processor: &str) -> (BTreeMap<String, f64>, f64) {
+        if let Some(times) = self.times.get(processor) {
+            return (times.clone(), MARGIN);
+        }
+        let mut longest = BTreeMap::<String, f64>::new();
+        for (name, &time) in self.times.values().flatten() {
+            let known = longest.entry(name.clone()).or_insert(time);
+            *known = known.max(time);
+        }
+        (longest, ELSEWHERE)
     }
 
     /// Records this.
@@ -71,6 +87,15 @@ pub fn judge<N: Copy + Into<f64>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_processor_that_is_not_recorded_may_take_twice_as_long_as_the_slowest() {
+        let of = |times: [f64; 2]| BTreeMap::from([("a".into(), times[0]), ("b".into(), times[1])]);
+        let times = BTreeMap::from([("x".into(), of([1.0, 4.0])), ("y".into(), of([2.0, 3.0]))]);
+        let baseline = Baseline { times, ..Baseline::default() };
+        assert_eq!(baseline.times_of("y"), (of([2.0, 3.0]), MARGIN));
+        assert_eq!(baseline.times_of("z"), (of([2.0, 4.0]), ELSEWHERE));
+    }
 
     #[test]
     fn a_quarter_more_is_too_much_and_so_is_what_nobody_recorded() {

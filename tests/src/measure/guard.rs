@@ -56,8 +56,7 @@ impl Guard {
     /// Everything that is recorded, of this machine and kernel.
     pub fn record(&self, rounds: usize) -> Result<Baseline> {
         let mut record = Baseline::recorded()?;
-        record.processor = processor()?;
-        record.times = self.times(rounds)?;
+        record.times.insert(processor()?, self.times(rounds)?);
         record.instructions = instructions()?;
         record.kernels.insert(version()?, self.made()?);
         Ok(record)
@@ -141,15 +140,22 @@ pub fn instructions() -> Result<BTreeMap<String, u32>> {
 
 /// The processor, and what the kernel does against its weaknesses: calls and returns cost by it.
 pub fn processor() -> Result<String> {
-    let cpu = fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model.unwrap_or("unknown").trim_start_matches(['\t', ' ', ':']).to_owned();
     let weaknesses = ["retbleed", "spec_rstack_overflow", "spectre_v2"].map(|weakness| {
         let file = format!("/sys/devices/system/cpu/vulnerabilities/{weakness}");
         let said = fs::read_to_string(file).unwrap_or_default();
         format!("{weakness}: {}", said.trim())
     });
-    Ok([model].into_iter().chain(weaknesses).collect::<Vec<_>>().join("; "))
+    Ok([model()?].into_iter().chain(weaknesses).collect::<Vec<_>>().join("; "))
+}
+
+/// Which processor it is. A virtual one often has a name that many have in common.
+pub fn model() -> Result<String> {
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let fields: Vec<_> = cpu.lines().filter_map(|line| line.split_once(':')).collect();
+    let field = |name: &str| fields.iter().find(|(field, _)| field.trim() == name);
+    let value = |name| field(name).map_or("unknown", |(_, value)| value.trim());
+    let [family, model, stepping] = ["cpu family", "model", "stepping"].map(value);
+    Ok(format!("{} (family {family}, model {model}, stepping {stepping})", value("model name")))
 }
 
 /// The running kernel, as records have it.

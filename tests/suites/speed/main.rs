@@ -12,23 +12,18 @@ const ROUNDS: usize = 9;
 /// How often what is too slow is measured again: a machine that has other work is slow for a while,
 /// a program that has become slower stays so.
 const TRIES: usize = 3;
-/// How many times as long as recorded a frame may take on another processor, where calls and look-ups
-/// cost differently beside each other.
-const ELSEWHERE: f64 = 2.0;
 
 #[test]
 fn frames_take_no_longer_than_recorded() -> Result<()> {
     let guard = Guard::new()?;
-    let recorded = Baseline::recorded()?;
-    let here = guard::processor()?;
-    let margin = if here == recorded.processor { MARGIN } else { ELSEWHERE };
+    let (recorded, margin) = Baseline::recorded()?.times_of(&guard::processor()?);
     let mut best: BTreeMap<String, f64> = BTreeMap::new();
     let mut slow = Vec::new();
     for _ in 0..TRIES {
         for (name, time) in guard.times(ROUNDS)? {
             best.entry(name).and_modify(|best| *best = best.min(time)).or_insert(time);
         }
-        slow = judge("times the own look-up's", &best, &recorded.times, margin);
+        slow = judge("times the own look-up's", &best, &recorded, margin);
         if slow.is_empty() {
             break;
         }
