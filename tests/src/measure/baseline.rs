@@ -13,14 +13,14 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/baseline.json")
 /// How many times as much as recorded is still taken for the same.
 pub const MARGIN: f64 = 1.25;
 
-/// The same of a processor that is not recorded, where calls and look-ups cost differently beside each other.
+/// The same of a machine that is not recorded, where calls and look-ups cost differently beside each other.
 const ELSEWHERE: f64 = 2.0;
 
 /// A record.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Times of frames, as multiples of the benchmark's own look-up (see [`super::guard`]), by processor and
-    /// what the kernel does against its weaknesses.
+    /// Times of frames, as multiples of the benchmark's own look-up (see [`super::guard`]), by
+    /// [machine](super::guard::machine).
     pub times: BTreeMap<String, BTreeMap<String, f64>>,
     /// Instructions of the programs in the object file.
     pub instructions: BTreeMap<String, u32>,
@@ -44,10 +44,10 @@ impl Baseline {
         serde_json::from_str(text).context("reading the baseline")
     }
 
-    /// The times that are recorded of a processor, and how many times as much is taken for the same. Of one
+    /// The times that are recorded of a machine, and how many times as much is taken for the same. Of one
     /// that is not, the longest of all others.
-    pub fn times_of(&self, processor: &str) -> (BTreeMap<String, f64>, f64) {
-        if let Some(times) = self.times.get(processor) {
+    pub fn times_of(&self, machine: &str) -> (BTreeMap<String, f64>, f64) {
+        if let Some(times) = self.times.get(machine) {
             return (times.clone(), MARGIN);
         }
         let mut longest = BTreeMap::<String, f64>::new();
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_processor_that_is_not_recorded_may_take_twice_as_long_as_the_slowest() {
+    fn a_machine_that_is_not_recorded_may_take_twice_as_long_as_the_slowest() {
         let of = |times: [f64; 2]| BTreeMap::from([("a".into(), times[0]), ("b".into(), times[1])]);
         let times = BTreeMap::from([("x".into(), of([1.0, 4.0])), ("y".into(), of([2.0, 3.0]))]);
         let baseline = Baseline { times, ..Baseline::default() };

@@ -10,6 +10,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use aya_obj::Object;
 use camfence::kernel::object;
+use nix::sys::utsname::uname;
 
 use super::baseline::{Baseline, Made};
 use super::fence::{Fence, Name, Policy};
@@ -56,7 +57,7 @@ impl Guard {
     /// Everything that is recorded, of this machine and kernel.
     pub fn record(&self, rounds: usize) -> Result<Baseline> {
         let mut record = Baseline::recorded()?;
-        record.times.insert(processor()?, self.times(rounds)?);
+        record.times.insert(machine()?, self.times(rounds)?);
         record.instructions = instructions()?;
         record.kernels.insert(version()?, self.made()?);
         Ok(record)
@@ -138,14 +139,16 @@ pub fn instructions() -> Result<BTreeMap<String, u32>> {
     object.programs.iter().map(count).collect()
 }
 
-/// The processor, and what the kernel does against its weaknesses: calls and returns cost by it.
-pub fn processor() -> Result<String> {
+/// The processor, what the kernel does against its weaknesses, and which kernel it is: calls and returns
+/// cost by all of them.
+pub fn machine() -> Result<String> {
     let weaknesses = ["retbleed", "spec_rstack_overflow", "spectre_v2"].map(|weakness| {
         let file = format!("/sys/devices/system/cpu/vulnerabilities/{weakness}");
         let said = fs::read_to_string(file).unwrap_or_default();
         format!("{weakness}: {}", said.trim())
     });
-    Ok([model()?].into_iter().chain(weaknesses).collect::<Vec<_>>().join("; "))
+    let kernel = format!("Linux {}", uname()?.release().display());
+    Ok([model()?].into_iter().chain(weaknesses).chain([kernel]).collect::<Vec<_>>().join("; "))
 }
 
 /// Which processor it is. A virtual one often has a name that many have in common.

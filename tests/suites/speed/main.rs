@@ -16,7 +16,7 @@ const TRIES: usize = 3;
 #[test]
 fn frames_take_no_longer_than_recorded() -> Result<()> {
     let guard = Guard::new()?;
-    let (recorded, margin) = Baseline::recorded()?.times_of(&guard::processor()?);
+    let (recorded, margin) = Baseline::recorded()?.times_of(&guard::machine()?);
     let mut best: BTreeMap<String, f64> = BTreeMap::new();
     let mut slow = Vec::new();
     for _ in 0..TRIES {
