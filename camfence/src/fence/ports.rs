@@ -82,6 +82,18 @@ impl Fence {
             report.unfenced.insert(problem.interface().into(), problem.to_string());
         }
         let mut programs = Programs::open(&self.root, self.tcx)?;
+        let fenced = self.fence_ports_with(&mut programs, config, ports, report).await;
+        programs.settle()?;
+        fenced
+    }
+
+    async fn fence_ports_with(
+        &self,
+        programs: &mut Programs,
+        config: &Config,
+        ports: &Ports,
+        report: &mut Report,
+    ) -> Result<Before> {
         // Read anew: installing may have replaced the programs that were attached.
         let links = self.netlink.links().await?;
         let still = |link: &&Link| ports.links.iter().any(|port| port.index == link.index);
@@ -90,7 +102,7 @@ impl Fence {
         for port in links.iter().filter(still) {
             let (hook, _) = topology::settings(config, port, &links);
             for direction in Direction::ALL {
-                match self.fence_port(&mut programs, port, direction, hook, report).await {
+                match self.fence_port(programs, port, direction, hook, report).await {
                     Ok(None) => before.entry(port.index).or_default().push(direction),
                     Ok(Some(hook)) => done.push((port, direction, hook)),
                     Err(error) if ports.demand == Demand::Possible => {
@@ -110,7 +122,7 @@ impl Fence {
                 report.attached.push(port.name.clone());
             }
         }
-        self.unfence_others(&programs, ports, report).await?;
+        self.unfence_others(programs, ports, report).await?;
         Ok(before)
     }
 

@@ -106,7 +106,6 @@ impl Fence {
         let room = room(config);
         let options = Options::new(room, Some(generation));
         let mut object = Object::load(&options)?;
-        frags::complete(&mut object, &self.root)?;
         let mut maps = Maps::make(&mut object, room.cameras, Some(generation))?;
         write_policy(&mut maps, &target.policy, report)?;
         let before = Before::open(&self.root)?;
@@ -119,11 +118,13 @@ impl Fence {
             Before::Nothing | Before::Lost(_) => None,
         };
         generation.set_lineage(lineage)?;
-        links::pin(&mut object, generation)?;
         let is_fenced = Programs::open(&self.root, self.tcx).is_ok();
         if is_fenced {
             self.fence_ports(config, &target.ports, report).await?;
         }
+        // Not before: a port may have come that is the first to want it.
+        frags::complete(&mut object, &self.root)?;
+        links::pin(&mut object, generation)?;
         maps.mark_ready()?;
         Ok(is_fenced)
     }

@@ -1,10 +1,12 @@
 //! The XDP program for frames in several buffers, which is there from when a port first wants it: to verify
 //! it takes as long as the one for frames in one, and hardly any fence has such a port.
 
+use std::fs;
+
 use camfence_common::abi::names::OUTBOUND_XDP_FRAGS;
 
 use super::{
-    error::Result,
+    error::{Result, Tried as _},
     links::pinned_ids,
     maps::Maps,
     object::{Object, Options},
@@ -14,10 +16,7 @@ use super::{
 /// Loads it with the others of an object that are to take the place of a fence's, if that has it.
 pub(crate) fn complete(object: &mut Object, root: &Root) -> Result<()> {
     // Where it is attached, its own pin may be lost.
-    let linked = root.linked()?;
-    let is_linked =
-        linked.into_iter().any(|ifindex| root.link(ifindex, OUTBOUND_XDP_FRAGS).exists());
-    if is_linked || !pinned_ids(root, OUTBOUND_XDP_FRAGS)?.is_empty() {
+    if is_linked(root)? || !pinned_ids(root, OUTBOUND_XDP_FRAGS)?.is_empty() {
         object.load_frags()?;
     }
     Ok(())
@@ -37,4 +36,19 @@ pub(super) fn bring_in(root: &Root, generation: &Generation) -> Result<bool> {
         object.pin(OUTBOUND_XDP_FRAGS, &pin)?;
     }
     Ok(is_loaded)
+}
+
+/// Takes it out of a generation again if no port has it: its driver refused this one too, or what was
+/// attached was taken back. Only with the lock held.
+pub(super) fn take_out(root: &Root, generation: &Generation) -> Result<()> {
+    if is_linked(root)? {
+        return Ok(());
+    }
+    let pin = generation.program(OUTBOUND_XDP_FRAGS);
+    fs::remove_file(&pin).tried(|| format!("removing {}", pin.display()))
+}
+
+fn is_linked(root: &Root) -> Result<bool> {
+    let linked = root.linked()?;
+    Ok(linked.into_iter().any(|ifindex| root.link(ifindex, OUTBOUND_XDP_FRAGS).exists()))
 }

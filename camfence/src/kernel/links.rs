@@ -55,6 +55,8 @@ pub struct Programs {
     /// The ids of all that are pinned, by name: while programs are replaced, attachments still have
     /// others, or have others already.
     ours: BTreeMap<&'static str, Vec<u32>>,
+    /// Where a program was brought in that was not there, see [`settle`](Self::settle).
+    brought_in: Option<Generation>,
     root: Root,
     /// Whether TC programs are attached as links (TCX, kernel 6.6).
     tcx: bool,
@@ -79,6 +81,7 @@ impl Programs {
             outbound_tc: open_tc(&generation.program(names::OUTBOUND_TC))?,
             inbound_tc: open_tc(&generation.program(names::INBOUND_TC))?,
             ours,
+            brought_in: None,
             root: root.clone(),
             tcx,
         })
@@ -183,9 +186,18 @@ impl Programs {
             }
             self.outbound_xdp.push((name, open_xdp(&generation.program(name))?));
             self.ours.insert(name, pinned_ids(&self.root, name)?);
+            self.brought_in = Some(generation);
         }
         let program = self.outbound_xdp.iter_mut().find(|(other, _)| *other == name);
         Ok(program.map(|(_, program)| program))
+    }
+
+    /// Ends attaching: a program that was brought in for a port and that none has is not kept.
+    pub fn settle(self) -> Result<()> {
+        match self.brought_in {
+            Some(generation) => frags::take_out(&self.root, &generation),
+            None => Ok(()),
+        }
     }
 
     /// Takes the program of a direction off a port's hook.

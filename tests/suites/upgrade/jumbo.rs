@@ -41,6 +41,18 @@ fn set_mtu(home: &Home, host: &str, mtu: u32) -> Result<()> {
     Ok(())
 }
 
+/// Takes the driveway's port off the bridge, and has it take jumbo frames from then on.
+fn take_off(home: &Home, fence: &Fence<'_>) -> Result<()> {
+    home.lab.box_ns().ip(&format!("link set {} nomaster", home.lab.port("driveway")))?;
+    fence.verb(&["reload"])?;
+    set_mtu(home, "driveway", 9000)
+}
+
+fn put_on(home: &Home) -> Result<()> {
+    home.lab.box_ns().ip(&format!("link set {} master br-cam", home.lab.port("driveway")))?;
+    Ok(())
+}
+
 /// From then on it is where the others are: another generation has it, and one whose pin was lost.
 #[test]
 fn it_comes_with_the_first_port_that_wants_it_and_stays() -> Result<()> {
@@ -54,11 +66,8 @@ fn it_comes_with_the_first_port_that_wants_it_and_stays() -> Result<()> {
     assert_eq!(attached(&home, &fence)?, ONE_BUFFER);
     ensure!(!pin(&home).exists(), "loaded, and no port wants it");
 
-    let (bridge, port) = (home.lab.box_ns(), home.lab.port("driveway"));
-    bridge.ip(&format!("link set {port} nomaster"))?;
-    fence.verb(&["reload"])?;
-    set_mtu(&home, "driveway", 9000)?;
-    bridge.ip(&format!("link set {port} master br-cam"))?;
+    take_off(&home, &fence)?;
+    put_on(&home)?;
     fence.verb(&["reload"])?;
     assert_eq!(attached(&home, &fence)?, SEVERAL);
     ensure!(pin(&home).exists());
@@ -70,6 +79,29 @@ fn it_comes_with_the_first_port_that_wants_it_and_stays() -> Result<()> {
     load.during(|| fence.verb(&["reload"]))?;
     ensure!(pin(&home).exists());
     assert_eq!(attached(&home, &fence)?, SEVERAL);
+    load.check_wires()?;
+    load.check_counters(&fence)?;
+    fence.verb(&["down"])?;
+    Ok(())
+}
+
+/// A generation that takes another's place takes over the links of ports that first wanted it meanwhile.
+#[test]
+fn it_may_come_with_more_room() -> Result<()> {
+    if !is_known() {
+        return Ok(());
+    }
+    let home = Home::new(Attachment::XdpNative)?;
+    let mut load = Load::new(&home)?;
+    let fence = load.fence(ROOM)?;
+    fence.up()?;
+    take_off(&home, &fence)?;
+    put_on(&home)?;
+    fence.camfence.configure(&load.config(ROOM + 1))?;
+    fence.verb(&["reload"])?;
+    assert_eq!(attached(&home, &fence)?, SEVERAL);
+    ensure!(pin(&home).exists());
+    load.during(|| fence.up())?;
     load.check_wires()?;
     load.check_counters(&fence)?;
     fence.verb(&["down"])?;
