@@ -41,21 +41,12 @@ fn set_mtu(home: &Home, host: &str, mtu: u32) -> Result<()> {
     Ok(())
 }
 
-/// Takes the driveway's port off the bridge, and has it take jumbo frames from then on.
-fn take_off(home: &Home, fence: &Fence<'_>) -> Result<()> {
-    home.lab.box_ns().ip(&format!("link set {} nomaster", home.lab.port("driveway")))?;
-    fence.verb(&["reload"])?;
-    set_mtu(home, "driveway", 9000)
-}
-
-fn put_on(home: &Home) -> Result<()> {
-    home.lab.box_ns().ip(&format!("link set {} master br-cam", home.lab.port("driveway")))?;
-    Ok(())
-}
-
-/// From then on it is where the others are: another generation has it, and one whose pin was lost.
-#[test]
-fn it_comes_with_the_first_port_that_wants_it_and_stays() -> Result<()> {
+/// Puts up a fence without a port that wants the program, and then has one, with room for so many cameras
+/// in the maps from then on; what `more` does is done under load.
+fn comes_with(
+    room: u32,
+    more: impl FnOnce(&Home, &mut Load<'_>, &Fence<'_>) -> Result<()>,
+) -> Result<()> {
     if !is_known() {
         return Ok(());
     }
@@ -66,46 +57,44 @@ fn it_comes_with_the_first_port_that_wants_it_and_stays() -> Result<()> {
     assert_eq!(attached(&home, &fence)?, ONE_BUFFER);
     ensure!(!pin(&home).exists(), "loaded, and no port wants it");
 
-    take_off(&home, &fence)?;
-    put_on(&home)?;
+    let (bridge, port) = (home.lab.box_ns(), home.lab.port("driveway"));
+    bridge.ip(&format!("link set {port} nomaster"))?;
     fence.verb(&["reload"])?;
-    assert_eq!(attached(&home, &fence)?, SEVERAL);
-    ensure!(pin(&home).exists());
-
-    fs::remove_file(pin(&home))?;
-    load.during(|| fence.up())?;
-    ensure!(pin(&home).exists());
-    fence.camfence.configure(&load.config(ROOM + 1))?;
-    load.during(|| fence.verb(&["reload"]))?;
-    ensure!(pin(&home).exists());
-    assert_eq!(attached(&home, &fence)?, SEVERAL);
+    set_mtu(&home, "driveway", 9000)?;
+    bridge.ip(&format!("link set {port} master br-cam"))?;
+    fence.camfence.configure(&load.config(room))?;
+    fence.verb(&["reload"])?;
+    let is_there = || -> Result<()> {
+        assert_eq!(attached(&home, &fence)?, SEVERAL);
+        ensure!(pin(&home).exists());
+        Ok(())
+    };
+    is_there()?;
+    more(&home, &mut load, &fence)?;
+    is_there()?;
     load.check_wires()?;
     load.check_counters(&fence)?;
     fence.verb(&["down"])?;
     Ok(())
 }
 
+/// From then on it is where the others are: another generation has it, and one whose pin was lost.
+#[test]
+fn it_comes_with_the_first_port_that_wants_it_and_stays() -> Result<()> {
+    comes_with(ROOM, |home, load, fence| {
+        fs::remove_file(pin(home))?;
+        load.during(|| fence.up())?;
+        ensure!(pin(home).exists());
+        fence.camfence.configure(&load.config(ROOM + 1))?;
+        load.during(|| fence.verb(&["reload"]))?;
+        Ok(())
+    })
+}
+
 /// A generation that takes another's place takes over the links of ports that first wanted it meanwhile.
 #[test]
 fn it_may_come_with_more_room() -> Result<()> {
-    if !is_known() {
-        return Ok(());
-    }
-    let home = Home::new(Attachment::XdpNative)?;
-    let mut load = Load::new(&home)?;
-    let fence = load.fence(ROOM)?;
-    fence.up()?;
-    take_off(&home, &fence)?;
-    put_on(&home)?;
-    fence.camfence.configure(&load.config(ROOM + 1))?;
-    fence.verb(&["reload"])?;
-    assert_eq!(attached(&home, &fence)?, SEVERAL);
-    ensure!(pin(&home).exists());
-    load.during(|| fence.up())?;
-    load.check_wires()?;
-    load.check_counters(&fence)?;
-    fence.verb(&["down"])?;
-    Ok(())
+    comes_with(ROOM + 1, |_, load, fence| load.during(|| fence.up()).map(drop))
 }
 
 /// Versions up to ABI 5 had one XDP program, for frames in several buffers. A port whose driver cannot do
