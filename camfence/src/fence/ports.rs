@@ -83,8 +83,10 @@ impl Fence {
         }
         let mut programs = Programs::open(&self.root, self.tcx)?;
         let fenced = self.fence_ports_with(&mut programs, config, ports, report).await;
-        programs.settle()?;
-        fenced
+        let settled = programs.settle();
+        let before = fenced?;
+        settled?;
+        Ok(before)
     }
 
     async fn fence_ports_with(
