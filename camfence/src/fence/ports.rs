@@ -83,7 +83,11 @@ impl Fence {
         }
         let mut programs = Programs::open(&self.root, self.tcx)?;
         let fenced = self.fence_ports_with(&mut programs, config, ports, report).await;
-        let settled = programs.settle();
+        // Where a port stays unfenced, it is tried again within seconds.
+        let settled = match &fenced {
+            Ok(_) if !report.unfenced.is_empty() => Ok(()),
+            _ => programs.settle(),
+        };
         let before = fenced?;
         settled?;
         Ok(before)

@@ -1,16 +1,14 @@
 //! The XDP program for frames in several buffers, which is there from when a port first wants it: to verify
 //! it takes as long as the one for frames in one, and hardly any fence has such a port.
 
-use std::fs;
-
 use camfence_common::abi::names::OUTBOUND_XDP_FRAGS;
 
 use super::{
-    error::{Result, Tried as _},
+    error::Result,
     links::pinned_ids,
     maps::Maps,
     object::{Object, Options},
-    root::{Generation, Root},
+    root::{Generation, Root, remove_file},
 };
 
 /// Loads it with the others of an object that are to take the place of a fence's, if that has it.
@@ -44,8 +42,7 @@ pub(super) fn take_out(root: &Root, generation: &Generation) -> Result<()> {
     if is_linked(root)? {
         return Ok(());
     }
-    let pin = generation.program(OUTBOUND_XDP_FRAGS);
-    fs::remove_file(&pin).tried(|| format!("removing {}", pin.display()))
+    remove_file(&generation.program(OUTBOUND_XDP_FRAGS))
 }
 
 fn is_linked(root: &Root) -> Result<bool> {

@@ -1,9 +1,10 @@
 //! Interfaces that come, go and change.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use anyhow::{Result, ensure};
-use camfence_tests::kernel::slowed;
+use aya::programs::ProgramInfo;
+use camfence_tests::kernel::{self, slowed};
 use serde_json::Value;
 
 use crate::fixture::{Home, SOON};
@@ -11,6 +12,9 @@ use crate::fixture::{Home, SOON};
 /// A port that is made again may let through what comes before the daemon hears of it; on a machine
 /// that is busy with other tests that can take a while.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Somewhat longer than between two looks of the daemon.
+const LOOK: Duration = Duration::from_secs(6);
 
 #[test]
 fn a_port_made_again_is_fenced_at_once_and_the_time_is_told() -> Result<()> {
@@ -64,6 +68,29 @@ fn an_interface_that_is_not_there_yet_is_waited_for() -> Result<()> {
     Ok(())
 }
 
+/// Frames of a macvlan cannot be judged by XDP in a driver: there is none.
+#[test]
+fn a_port_that_cannot_be_fenced_is_tried_again_and_nothing_is_loaded_again() -> Result<()> {
+    let home = Home::new()?;
+    let fence = home.run(&["br-cam"], "hook = \"xdp\"", "")?;
+    home.ip("link add below type veth peer name far")?;
+    home.ip("link add link below name soft type macvlan")?;
+    home.ip("link set dev soft master br-cam")?;
+    fence.said("not fenced, and tried again: soft: its driver has no native XDP")?;
+    if kernel::has_long_test_runs() {
+        let pin = home.bpffs.path().join("current/programs/outbound_xdp_frags");
+        let tried = ProgramInfo::from_pin(&pin)?.id();
+        thread::sleep(2 * LOOK);
+        ensure!(
+            ProgramInfo::from_pin(&pin)?.id() == tried,
+            "loaded again: {}",
+            fence.daemon.log()?
+        );
+    }
+    ensure!(fence.port("soft")?["enforcing"] == false);
+    fence.holds("driveway")
+}
+
 #[test]
 fn a_renamed_port_stays_fenced_and_sealed() -> Result<()> {
     let home = Home::new()?;
@@ -78,7 +105,7 @@ fn a_renamed_port_stays_fenced_and_sealed() -> Result<()> {
     // A stranger there stays locked out, also when the policy was written anew.
     fence.camfence.run(["remove", "garage"])?.success()?;
     fence.said("remove \"garage\"")?;
-    std::thread::sleep(Duration::from_secs(6));
+    thread::sleep(LOOK);
     let (stranger, gw) = (home.wire("driveway")?, home.wire("gw")?);
     let frame = crate::fixture::calling_home(camfence_tests::mac("02:cf:bb:00:00:09")).build();
     stranger.send(&frame)?;
